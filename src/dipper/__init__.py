@@ -1,0 +1,1 @@
+"""Dipper: the engine with which a bank runs its scenario ecosystem."""

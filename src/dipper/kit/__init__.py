@@ -1,0 +1,1 @@
+"""The domain-free floor: errors, ids, clock, limits, money, hashing. Imports nothing of Dipper."""
