@@ -28,7 +28,7 @@ def new_id(clock: Clock, random: object) -> str:
 
 
 def normalise(id_type: str, value: str) -> str:
-    """One writing per id: NFKC (full-width digits become plain), no outer space; phones lose +86."""
+    """One writing per id: NFKC (full-width digits become plain), trimmed; phones lose +86."""
     text = unicodedata.normalize("NFKC", value).strip()
     if id_type in ("phone", "mobile"):
         text = text.replace(" ", "").replace("-", "")

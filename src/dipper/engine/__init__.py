@@ -1,0 +1,1 @@
+"""Ports to what holds data (log, state, control, lake, runner), their suites, and the engines."""
