@@ -1,0 +1,62 @@
+"""Secrets of a workspace: `keys.toml`, made by `init` with mode 0600 and refused when others can
+read it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dipper.kit.errors import BadInput, Forbidden, NotFound
+
+
+@dataclass(frozen=True, repr=False)
+class Keys:
+    """Write keys by source, the control plane's token, and the keys of keyed hashes."""
+
+    write_keys: Mapping[str, str]
+    api_token: str
+    erasure_key: bytes
+    masking_key: bytes
+
+
+def read_keys(path: Path) -> Keys:
+    """Read keys.toml. Raises NotFound, Forbidden when the mode is not private, BadInput."""
+    if not path.is_file():
+        raise NotFound(
+            "the file of keys is missing.", where=str(path), hint="dipper init makes it."
+        )
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise Forbidden(
+            f"others can read the keys: expected mode 0600, got {mode:04o}.",
+            where=str(path),
+            hint=f"chmod 600 {path}",
+        )
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+        return Keys(
+            write_keys={name: entry["write_key"] for name, entry in raw["sources"].items()},
+            api_token=raw["api"]["token"],
+            erasure_key=bytes.fromhex(raw["erasure"]["key"]),
+            masking_key=bytes.fromhex(raw["masking"]["key"]),
+        )
+    except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError) as error:
+        raise BadInput(f"cannot read the keys: {error!r}", where=str(path)) from error
+
+
+def write_keys(path: Path, sources: list[str], random_bytes: Callable[[int], bytes]) -> None:
+    """Make keys.toml with fresh keys for these sources; never overwrites one."""
+    lines = ["# Secrets of this workspace. Keep mode 0600; never commit this file.", ""]
+    for source in sources:
+        lines += [f"[sources.{source}]", f'write_key = "wk_{source}_{random_bytes(16).hex()}"', ""]
+    lines += ["[api]", f'token = "{random_bytes(24).hex()}"', ""]
+    lines += ["[erasure]", f'key = "{random_bytes(32).hex()}"', ""]
+    lines += ["[masking]", f'key = "{random_bytes(32).hex()}"', ""]
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines))

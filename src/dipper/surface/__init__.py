@@ -1,0 +1,1 @@
+"""What people and programs touch: HTTP, worker, control plane, command line, demo."""

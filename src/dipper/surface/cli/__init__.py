@@ -1,0 +1,1 @@
+"""The command `dipper`, a verb a file. Verbs import what they need when they run."""

@@ -1,0 +1,186 @@
+"""Ninety days of history as files that a bank would have: behaviour, people, core.
+
+Written as Parquet with one row an event and imported by `dipper import` like any other history.
+Times are µs since 1970, given the moment at which the live days begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from dipper.kit.clock import DAY_US, HOUR_US, SECOND_US
+from dipper.surface.demo.hidden import (
+    ORGANISATION_RATES_PER_DAY,
+    PERSON_RATES_PER_DAY,
+    rates,
+)
+from dipper.surface.demo.population import Organisations, Persons
+
+HISTORY_DAYS = 90
+BILL_KINDS = ("electricity", "water", "gas", "phone")
+DEPARTMENTS = ("内科", "外科", "儿科", "眼科", "口腔科", "骨科")
+PAGES = {
+    "wealth_page": ("wealth.stable_growth", "wealth.balanced_plus", "fund.equity_select"),
+    "deposit_page": ("deposit.savings", "deposit.term_1y", "deposit.pension"),
+    "loan_page": ("loan.consumer", "card.credit"),
+    "insurance_page": ("insurance.accident", "insurance.education"),
+}
+SCENARIO_OF = {
+    "bill_viewed": "bill_payment",
+    "bill_paid": "bill_payment",
+    "tuition_paid": "bill_payment",
+    "ride_paid": "transport",
+    "pass_topped_up": "transport",
+    "gate_opened": "community",
+    "community_fee_paid": "community",
+    "repair_requested": "community",
+    "appointment_made": "hospital",
+    "hospital_fee_paid": "hospital",
+    "sale_taken": "shop_till",
+    "till_closed": "shop_till",
+    "invoice_uploaded": "supplier_portal",
+    "order_confirmed": "supplier_portal",
+}
+PUBLIC_EVENTS = frozenset(
+    {"app_opened", "bill_viewed", "wealth_page", "deposit_page", "loan_page", "insurance_page"}
+)
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that a subject does: `subject` is an index into persons or organisations."""
+
+    time_us: int
+    event: str
+    subject: int
+    properties: dict[str, object]
+
+
+def draw_times(count: int, start_us: int, end_us: int, random: np.random.Generator) -> np.ndarray:
+    """Moments in [start, end), more by day than by night (China time)."""
+    day = random.integers(0, max(1, (end_us - start_us) // DAY_US), count)
+    hour = np.clip(random.normal(13.5, 4.0, count), 0.0, 23.99)
+    moment = start_us + day * DAY_US + (hour * HOUR_US).astype(np.int64)
+    moment += random.integers(0, SECOND_US, count)
+    return np.clip(moment, start_us, end_us - 1)
+
+
+def acts(
+    subjects: Persons | Organisations,
+    start_us: int,
+    end_us: int,
+    factor: float,
+    random: np.random.Generator,
+) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
+    """event -> (subject indices, times) for all behaviour in [start, end)."""
+    table = PERSON_RATES_PER_DAY if isinstance(subjects, Persons) else ORGANISATION_RATES_PER_DAY
+    days = (end_us - start_us) / DAY_US
+    found = {}
+    for event, rate in rates(subjects.hidden, table).items():
+        counts = random.poisson(rate * days * factor)
+        who = np.repeat(np.arange(len(subjects)), counts)
+        found[event] = (who, draw_times(len(who), start_us, end_us, random))
+    return found
+
+
+def event_properties(
+    event: str, who: np.ndarray, subjects: Persons | Organisations, random: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Columns of properties of one event's rows."""
+    count = len(who)
+
+    def money(middle_yuan: float, spread: float = 0.6) -> np.ndarray:
+        return np.round(random.lognormal(np.log(middle_yuan * 100), spread, count)).astype(np.int64)
+
+    if event in ("bill_paid", "bill_viewed"):
+        kind = random.choice(np.array(BILL_KINDS, dtype=object), count)
+        columns = {
+            "bill_kind": kind,
+            "biller": np.array([f"{k}_company" for k in kind], dtype=object),
+        }
+        return columns | ({"amount_fen": money(120)} if event == "bill_paid" else {})
+    if event == "tuition_paid":
+        kind = np.full(count, "tuition", dtype=object)
+        return {
+            "bill_kind": kind,
+            "biller": np.full(count, "school", dtype=object),
+            "amount_fen": money(3000),
+        }
+    if event == "ride_paid":
+        kind = random.choice(
+            np.array(("metro", "bus", "taxi"), dtype=object), count, p=(0.5, 0.35, 0.15)
+        )
+        line = np.array([f"L{n}" for n in random.integers(1, 20, count)], dtype=object)
+        fare = np.where(kind == "taxi", money(35), random.integers(2, 9, count) * 100)
+        return {"ride_kind": kind, "line_no": line, "amount_fen": fare}
+    if event in ("appointment_made", "hospital_fee_paid"):
+        department = random.choice(np.array(DEPARTMENTS, dtype=object), count)
+        extra = {"amount_fen": money(260, 0.9)} if event == "hospital_fee_paid" else {}
+        return {"department": department} | extra
+    if event in PAGES:
+        return {"product_viewed": random.choice(np.array(PAGES[event], dtype=object), count)}
+    if event in ("gate_opened", "community_fee_paid", "repair_requested"):
+        assert isinstance(subjects, Persons)
+        columns = {
+            "community": np.array([f"{o}_garden" for o in subjects.outlet[who]], dtype=object)
+        }
+        if event == "community_fee_paid":
+            columns["amount_fen"] = money(450)
+        if event == "repair_requested":
+            columns["service_item"] = random.choice(
+                np.array(("water", "power", "lift"), dtype=object), count
+            )
+        return columns
+    if event == "app_opened":
+        return {"page": np.full(count, "home", dtype=object)}
+    if event == "pass_topped_up":
+        return {"amount_fen": random.choice(np.array((5000, 10000, 20000)), count)}
+    if event == "sale_taken":
+        return {"amount_fen": money(45, 0.9), "goods_count": random.integers(1, 9, count)}
+    if event == "till_closed":
+        return {"amount_fen": money(1500)}
+    columns = {
+        "amount_fen": money(18_000, 0.8),
+        "buyer": np.array([f"core_firm_{n}" for n in random.integers(1, 40, count)], dtype=object),
+        "due_days": random.choice(np.array((30, 60, 90)), count),
+    }
+    if event == "invoice_uploaded":
+        columns["invoice_no"] = np.array(
+            [f"INV{n:010d}" for n in random.integers(0, 10**10, count)], dtype=object
+        )
+    return columns
+
+
+def public_name(event: str) -> str:
+    """The tracked name of an act: several kinds of pages are one event."""
+    if event in PAGES:
+        return "product_page_viewed"
+    return "bill_paid" if event == "tuition_paid" else event
+
+
+def behaviour_table(
+    subjects: Persons | Organisations,
+    start_us: int,
+    end_us: int,
+    random: np.random.Generator,
+) -> pa.Table:
+    """All behaviour of one subject kind as one Arrow table in time order."""
+    tables = []
+    for event, (who, moments) in acts(subjects, start_us, end_us, 1.0, random).items():
+        columns: dict[str, object] = {
+            "event": np.full(len(who), public_name(event), dtype=object),
+            "time_us": moments,
+            "scenario": np.full(len(who), SCENARIO_OF.get(event), dtype=object),
+        }
+        if isinstance(subjects, Persons):
+            columns |= {"login": subjects.login[who], "device": subjects.device[who]}
+        else:
+            columns["org_no"] = subjects.org_no[who]
+        columns |= event_properties(event, who, subjects, random)
+        tables.append(pa.table({name: pa.array(values) for name, values in columns.items()}))
+    whole = pa.concat_tables(tables, promote_options="default")
+    return whole.sort_by("time_us")
