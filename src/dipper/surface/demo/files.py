@@ -1,0 +1,232 @@
+"""The history as the files and maps that a bank would hand over: Parquet, one map each.
+
+Six files: what the app tracked (public), what the scenarios' servers sent, who people are, what
+they consented to, what the core knows, and the organisations'.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from ruamel.yaml import YAML
+
+from dipper.feed.mapping import (
+    EventName,
+    EventTime,
+    FileShape,
+    Map,
+    PropertyColumn,
+    SubjectColumn,
+)
+from dipper.kit.clock import DAY_US, to_datetime
+from dipper.surface.demo.history import HISTORY_DAYS, behaviour_table
+from dipper.surface.demo.population import Organisations, Persons
+
+NOTICE = "2026-01"
+EXISTING_PRODUCTS = (
+    "deposit.savings",
+    "payment.autopay",
+    "card.credit",
+    "deposit.term_1y",
+    "wealth.stable_growth",
+    "loan.consumer",
+)
+EXISTING_SHARES = (0.9, 0.25, 0.3, 0.2, 0.15, 0.08)
+
+_PROPERTIES: dict[str, str] = {
+    "amount_fen": "int",
+    "goods_count": "int",
+    "due_days": "int",
+    "age": "int",
+    "founded_years": "int",
+    "tier": "int",
+    "risk_level": "int",
+}
+_SUBJECT_COLUMNS = {
+    "login": ("person", "login"),
+    "customer_no": ("person", "customer_no"),
+    "device": ("device", "device"),
+    "org_no": ("organisation", "org_no"),
+    "operator": ("operator", "login"),
+    "other": ("other", "login"),
+}
+_ENVELOPE = ("scenario", "channel", "org_unit", "staff")
+
+
+def write_history(
+    folder: Path,
+    persons: Persons,
+    organisations: Organisations,
+    live_start_us: int,
+    random: np.random.Generator,
+) -> list[tuple[Path, Path, int]]:
+    """Write all files and maps; gives (file, map, rows) in the order of import."""
+    folder.mkdir(parents=True, exist_ok=True)
+    start_us = live_start_us - HISTORY_DAYS * DAY_US
+    behaviour = behaviour_table(persons, start_us, live_start_us, random)
+    is_public = pc.is_in(
+        behaviour.column("event"),
+        pa.array(["app_opened", "bill_viewed", "product_page_viewed", "searched"]),
+    )
+    firms = behaviour_table(organisations, start_us, live_start_us, random)
+    server = behaviour.filter(pc.invert(is_public)).drop_columns(["device"])
+    tables = [
+        ("core", "core", core_rows(persons, start_us, random)),
+        ("people", "scenario_server", people_rows(persons, start_us)),
+        ("consents", "scenario_server", consent_rows(persons, start_us)),
+        ("organisations", "scenario_server", organisation_rows(organisations, persons, start_us)),
+        ("scenarios", "scenario_server", server),
+        ("app", "app", behaviour.filter(is_public)),
+        ("firms", "scenario_server", firms),
+    ]
+    return [_write(folder, name, source, table) for name, source, table in tables]
+
+
+def _write(folder: Path, name: str, source: str, table: pa.Table) -> tuple[Path, Path, int]:
+    file, map_path = folder / f"{name}.parquet", folder / f"{name}.map.yml"
+    pq.write_table(table, file, compression="zstd")
+    found = Map(
+        source=source,
+        file=FileShape(format="parquet"),
+        event=EventName(column="event"),
+        time=EventTime(column="time_us", format="epoch_us"),
+        subjects={
+            role: SubjectColumn(type=id_type, column=column)
+            for column, (role, id_type) in _SUBJECT_COLUMNS.items()
+            if column in table.column_names
+        },
+        columns={column: column for column in _ENVELOPE if column in table.column_names},
+        properties={
+            column: PropertyColumn(column=column, type=_PROPERTIES.get(column, "text"))  # type: ignore[arg-type]
+            for column in table.column_names
+            if column not in ("event", "time_us", *_SUBJECT_COLUMNS, *_ENVELOPE)
+        },
+    )
+    with map_path.open("w", encoding="utf-8") as out:
+        YAML().dump(found.model_dump(exclude_defaults=True), out)
+    return file, map_path, table.num_rows
+
+
+def _dates(days_ago: np.ndarray, today_us: int) -> list[str]:
+    return [to_datetime(int(today_us - days * DAY_US)).date().isoformat() for days in days_ago]
+
+
+def core_rows(persons: Persons, start_us: int, random: np.random.Generator) -> pa.Table:
+    """What the core knows of existing customers: who they are, products, assessments."""
+    existing = np.flatnonzero(persons.is_existing)
+    bound = pa.table(
+        {
+            "event": pa.array(["subject_bound"] * len(existing)),
+            "time_us": pa.array(np.full(len(existing), start_us)),
+            "customer_no": pa.array(persons.customer_no[existing]),
+            "other": pa.array(persons.login[existing]),
+        }
+    )
+    tables = [bound]
+    for product, share in zip(EXISTING_PRODUCTS, EXISTING_SHARES, strict=True):
+        owns = random.random(len(existing)) < share
+        if product == "deposit.savings":  # A customer has at least one product.
+            owns |= ~owns
+        who = existing[owns]
+        tables.append(
+            pa.table(
+                {
+                    "event": pa.array(["product_opened"] * len(who)),
+                    "time_us": pa.array(np.full(len(who), start_us + 1)),
+                    "customer_no": pa.array(persons.customer_no[who]),
+                    "product": pa.array([product] * len(who)),
+                    "account": pa.array([f"{product}-{persons.customer_no[i]}" for i in who]),
+                    "opened_on": pa.array(_dates(random.integers(100, 2000, len(who)), start_us)),
+                    "channel": pa.array(["counter"] * len(who)),
+                    "org_unit": pa.array(persons.outlet[who]),
+                }
+            )
+        )
+    tables.append(assessment_rows(persons, start_us))
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def assessment_rows(persons: Persons, start_us: int) -> pa.Table:
+    """Risk assessments, valid for a year from the day they were made; some have run out."""
+    known = np.flatnonzero((persons.risk_level > 0) & persons.is_existing)
+    today_us = start_us + HISTORY_DAYS * DAY_US
+    made = persons.assessed_days_ago[known]
+    return pa.table(
+        {
+            "event": pa.array(["assessment_recorded"] * len(known)),
+            "time_us": pa.array(np.maximum(start_us, today_us - made * DAY_US)),
+            "customer_no": pa.array(persons.customer_no[known]),
+            "risk_level": pa.array(persons.risk_level[known]),
+            "valid_from": pa.array(_dates(made, today_us)),
+            "valid_until": pa.array(_dates(made - 365, today_us)),
+        }
+    )
+
+
+def people_rows(persons: Persons, start_us: int) -> pa.Table:
+    """One `identify` a person: login, device and the attributes that servers know."""
+    count = len(persons)
+    return pa.table(
+        {
+            "event": pa.array(["identify"] * count),
+            # Persons who share a phone signed in one after the other.
+            "time_us": pa.array(start_us + np.arange(count, dtype=np.int64) * 1_000),
+            "login": pa.array(persons.login),
+            "device": pa.array(persons.device),
+            "age": pa.array(persons.age),
+            "gender": pa.array(persons.gender),
+            "city": pa.array(persons.city),
+            "employment": pa.array(persons.employment),
+            "outlet": pa.array(persons.outlet),
+        }
+    )
+
+
+def consent_rows(persons: Persons, start_us: int) -> pa.Table:
+    """Consents given at registration."""
+    given = np.flatnonzero(persons.consents_marketing)
+    everybody = np.arange(len(persons))
+    who = np.concatenate([everybody, given])
+    purposes = ["personalised_service"] * len(everybody) + ["marketing"] * len(given)
+    return pa.table(
+        {
+            "event": pa.array(["consent_given"] * len(who)),
+            "time_us": pa.array(np.full(len(who), start_us + 60_000_000)),
+            "login": pa.array(persons.login[who]),
+            "purpose": pa.array(purposes),
+            "notice_version": pa.array([NOTICE] * len(who)),
+            "channel": pa.array(["app"] * len(who)),
+        }
+    )
+
+
+def organisation_rows(organisations: Organisations, persons: Persons, start_us: int) -> pa.Table:
+    """Attributes, operators and consents of organisations."""
+    count = len(organisations)
+    known = pa.table(
+        {
+            "event": pa.array(["group"] * count),
+            "time_us": pa.array(np.full(count, start_us)),
+            "org_no": pa.array(organisations.org_no),
+            "operator": pa.array(persons.login[organisations.operator]),
+            "industry": pa.array(organisations.industry),
+            "founded_years": pa.array(organisations.founded_years),
+            "tier": pa.array(organisations.tier),
+        }
+    )
+    given = np.flatnonzero(organisations.consents_marketing)
+    consents = pa.table(
+        {
+            "event": pa.array(["consent_given"] * len(given)),
+            "time_us": pa.array(np.full(len(given), start_us + 1)),
+            "org_no": pa.array(organisations.org_no[given]),
+            "purpose": pa.array(["marketing"] * len(given)),
+            "notice_version": pa.array([NOTICE] * len(given)),
+            "channel": pa.array(["counter"] * len(given)),
+        }
+    )
+    return pa.concat_tables([known, consents], promote_options="default")
