@@ -1,0 +1,1 @@
+"""What every engine of a port must do: one suite a port, shipped so that any engine can inherit it."""
