@@ -52,7 +52,6 @@ _SUBJECT_COLUMNS = {
     "device": ("device", "device"),
     "org_no": ("organisation", "org_no"),
     "operator": ("operator", "login"),
-    "other": ("other", "login"),
 }
 _ENVELOPE = ("scenario", "channel", "org_unit", "staff")
 
@@ -123,7 +122,7 @@ def core_rows(persons: Persons, start_us: int, random: np.random.Generator) -> p
             "event": pa.array(["subject_bound"] * len(existing)),
             "time_us": pa.array(np.full(len(existing), start_us)),
             "customer_no": pa.array(persons.customer_no[existing]),
-            "other": pa.array(persons.login[existing]),
+            "other_id": pa.array([f"login:{login}" for login in persons.login[existing]]),
         }
     )
     tables = [bound]
