@@ -277,7 +277,7 @@ class Driver:
     def _require(self, answer: Answer, path: str) -> None:
         if answer.status not in (200, 201, 202):
             raise Refused(
-                f"expected a success, got {answer.status}: {answer.body[:300].decode('utf-8', 'replace')}",
+                f"expected a success, got {answer.status}: {answer.body[:300]!r}",
                 where=path,
             )
 
