@@ -1,0 +1,334 @@
+"""Generated Python and DuckDB SQL give equal values for drawn expressions over drawn rows.
+
+Expressions are drawn as text of a wanted type, so that parsing and typing take part. The leaves
+lean to the edges: the ends of int, halves, doubles that overflow, texts that almost cast,
+wildcards, first and last days, NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dipper.expr.duckdb_sql import to_sql
+from dipper.expr.parse import Expression, parse
+from dipper.expr.python import compile_function, compile_mask
+from dipper.expr.tree import Constant, constant_text
+from dipper.expr.types import INT_MAX, INT_MIN, HostFunction, Scope, Type
+
+COLUMNS: dict[str, Type] = {
+    "i": "int",
+    "tag.j": "int",
+    "x": "double",
+    "y": "double",
+    "s": "text",
+    "person.t": "text",
+    "p": "bool",
+    "q": "bool",
+    "d": "date",
+    "e": "date",
+    "m": "timestamp",
+    "n": "timestamp",
+}
+SCOPE = Scope(COLUMNS, {"holds": HostFunction(("text",), "bool")})
+INPUTS: dict[str, Type] = {**COLUMNS, "holds('wealth.x')": "bool", "now()": "timestamp"}
+ARROW = {
+    "bool": pa.bool_(),
+    "int": pa.int64(),
+    "double": pa.float64(),
+    "text": pa.string(),
+    "timestamp": pa.timestamp("us"),
+    "date": pa.date32(),
+}
+
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+DAY_US, ZONE_US = 86_400_000_000, 28_800_000_000
+FIRST_US = FIRST_DAY * DAY_US - ZONE_US
+LAST_US = (LAST_DAY + 1) * DAY_US - ZONE_US - 1
+
+INTS = [0, 1, -1, 2, 3, -7, 10, 1000, 2**31, 2**53 + 1, -(2**53) - 1, 3 * 10**9]
+INTS += [INT_MIN, INT_MIN + 1, INT_MAX, INT_MAX - 1]
+DOUBLES = [0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 0.49999999999999994, 1.005, 2.675, -7.5, 3.0]
+DOUBLES += [1.7976931348623157e308, -1.7976931348623157e308, 1e300, 5e-324, 1e15, 1e16, 1e-5]
+DOUBLES += [9.223372036854776e18, -9.223372036854776e18, 2.0**53, 4503599627370497.5]
+TEXTS = ["", " ", "a", "A", "abc", "aba", "b", "%", "_", "a%b", "\\", "it's", "\n", "\t a\u3000"]
+TEXTS += ["中文", "中", "é", "e\u0301", "ß", "İ", "😀", "👨\u200d👩\u200d👧", "\uffff", "ab" * 40]
+TEXTS += ["12", " 12", "-7", "+5", "1.5", "-.5", "5.", "1e400", "1e3", "9223372036854775808"]
+TEXTS += ["007", "1_0", "0x1", "nan", "inf", "true", "FALSE", "t", "2024-02-29", "2024-02-30"]
+TEXTS += ["0000-01-01", "9999-12-31", "2024-01-01 10:00:00", "2024-06-30T23:59:59.25"]
+TEXTS += ["2024-01-01 24:00:00", "2024-01-01 10:00", "2024-1-1", "١٢"]
+DAYS = [0, -1, 1, 19_782, 19_783, 11_016, FIRST_DAY, FIRST_DAY + 1, LAST_DAY]
+MOMENTS = [0, -1, 1, FIRST_US, LAST_US, 1_704_038_399_999_999, 1_704_038_400_000_000]
+PATTERNS = ["%", "_", "a%", "%a", "%b%", "a_a", "a%b%", "%中_", "", "\\%", "it's%", "%%a"]
+
+VALUES: dict[Type, st.SearchStrategy[Any]] = {
+    "bool": st.booleans(),
+    "int": st.sampled_from(INTS) | st.integers(INT_MIN, INT_MAX) | st.integers(-20, 20),
+    "double": st.sampled_from(DOUBLES)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.integers(-2000, 2000).map(lambda n: n / 8),
+    "text": st.sampled_from(TEXTS) | st.text("aAb %_中😀", max_size=6),
+    "date": st.sampled_from(DAYS) | st.integers(FIRST_DAY, LAST_DAY),
+    "timestamp": st.sampled_from(MOMENTS) | st.integers(FIRST_US, LAST_US),
+}
+TYPES = st.sampled_from(list(VALUES))
+ORDERED = st.sampled_from(["int", "double", "text", "date", "timestamp"])
+Draw = Callable[..., Any]
+
+
+@cache
+def leaves(type_: Type) -> st.SearchStrategy[str]:
+    """Columns, literals and NULL of a type, as text."""
+    names = [name for name, t in INPUTS.items() if t == type_]
+    literals = VALUES[type_].map(lambda v: f"({constant_text(Constant(type_, v))})")
+    columns = st.sampled_from(names)
+    return st.one_of(columns, columns, literals, st.just(f"CAST(NULL AS {type_})"))
+
+
+@st.composite
+def texts(draw: Draw, type_: Type, depth: int) -> str:
+    """An expression of a type, at most `depth` operations deep."""
+    if depth == 0 or draw(st.integers(0, 5)) == 0:
+        return str(draw(leaves(type_)))
+    form = draw(st.sampled_from([*FORMS[type_], *ANY_TYPE]))
+
+    def part(t: Type) -> str:
+        return str(draw(texts(t, depth - 1)))
+
+    return str(form(draw, part, type_))
+
+
+def a_number(draw: Draw) -> Type:
+    return "int" if draw(st.booleans()) else "double"
+
+
+def case(draw: Draw, part: Draw, t: Type) -> str:
+    whens = [f"WHEN {part('bool')} THEN {part(t)}" for _ in range(draw(st.integers(1, 2)))]
+    otherwise = f" ELSE {part(t)}" if draw(st.booleans()) else ""
+    return f"CASE {' '.join(whens)}{otherwise} END"
+
+
+def switch(draw: Draw, part: Draw, t: Type) -> str:
+    tested = draw(TYPES)
+    whens = [f"WHEN {part(tested)} THEN {part(t)}" for _ in range(draw(st.integers(1, 2)))]
+    return f"CASE {part(tested)} {' '.join(whens)} ELSE {part(t)} END"
+
+
+def arithmetic(draw: Draw, part: Draw, t: Type) -> str:
+    operator = draw(st.sampled_from(["+", "-", "*", "//", "%"]))
+    if t == "int":
+        return f"({part('int')} {operator} {part('int')})"
+    if operator in ("//", "%") and draw(st.booleans()):
+        operator = "/"
+    left, right = draw(
+        st.sampled_from([("double", "double"), ("int", "double"), ("double", "int")])
+    )
+    return f"({part(left)} {operator} {part(right)})"
+
+
+def compare(draw: Draw, part: Draw, t: Type) -> str:
+    operator = draw(st.sampled_from(["=", "<>", "<", "<=", ">", ">="]))
+    tested = draw(TYPES if operator in ("=", "<>") else ORDERED)
+    other = a_number(draw) if tested in ("int", "double") else tested
+    return f"({part(tested)} {operator} {part(other)})"
+
+
+def is_in(draw: Draw, part: Draw, t: Type) -> str:
+    tested = draw(TYPES)
+    items = [part(tested) if draw(st.booleans()) else draw(leaves(tested)) for _ in range(3)]
+    return f"({part(tested)} {draw(st.sampled_from(['IN', 'NOT IN']))} ({', '.join(items)}))"
+
+
+def between(draw: Draw, part: Draw, t: Type) -> str:
+    tested = draw(ORDERED)
+    return f"({part(tested)} BETWEEN {part(tested)} AND {part(tested)})"
+
+
+def is_null(draw: Draw, part: Draw, t: Type) -> str:
+    return f"({part(draw(TYPES))} {draw(st.sampled_from(['IS NULL', 'IS NOT NULL']))})"
+
+
+def distinct(draw: Draw, part: Draw, t: Type) -> str:
+    tested, negated = draw(TYPES), draw(st.sampled_from(["", "NOT "]))
+    return f"({part(tested)} IS {negated}DISTINCT FROM {part(tested)})"
+
+
+def like(draw: Draw, part: Draw, t: Type) -> str:
+    pattern = draw(st.sampled_from(PATTERNS) | st.text("ab%_中", max_size=5)).replace("'", "''")
+    return f"({part('text')} {draw(st.sampled_from(['LIKE', 'NOT LIKE']))} '{pattern}')"
+
+
+def cast(*sources: Type) -> Draw:
+    def form(draw: Draw, part: Draw, t: Type) -> str:
+        source = draw(st.sampled_from(sources))
+        # A literal text that is no date is refused, a computed one is NULL.
+        computed = " || ''" if source == "text" else ""
+        return f"CAST(({part(source)}{computed}) AS {t})"
+
+    return form
+
+
+def call(name: str, *types: Type) -> Draw:
+    return lambda draw, part, t: f"{name}({', '.join(part(k) for k in types)})"
+
+
+def of_day(name: str, count: int = 1) -> Draw:
+    def form(draw: Draw, part: Draw, t: Type) -> str:
+        days = [part(draw(st.sampled_from(["date", "timestamp"]))) for _ in range(count)]
+        return f"{name}({', '.join(days)})"
+
+    return form
+
+
+def date_trunc(draw: Draw, part: Draw, t: Type) -> str:
+    units = ["year", "quarter", "month", "week", "day", *(["hour"] if t == "timestamp" else [])]
+    return f"date_trunc('{draw(st.sampled_from(units))}', {part(t)})"
+
+
+def substr(draw: Draw, part: Draw, t: Type) -> str:
+    start = draw(st.integers(-4, 4).filter(bool))
+    length = draw(st.sampled_from(["", ", 0", ", 1", ", 3", ", 1000000"]))
+    return f"substr({part('text')}, {start}{length})"
+
+
+def rounded(draw: Draw, part: Draw, t: Type) -> str:
+    digits = draw(st.sampled_from(["", ", 0", ", 1", ", 2", ", 15"]))
+    return f"round({part(t)}{digits})"
+
+
+def of_own_type(*names: str) -> Draw:
+    return lambda draw, part, t: f"{draw(st.sampled_from(names))}({part(t)})"
+
+
+def of_many(*names: str) -> Draw:
+    def form(draw: Draw, part: Draw, t: Type) -> str:
+        count = draw(st.integers(1, 3))
+        return f"{draw(st.sampled_from(names))}({', '.join(part(t) for _ in range(count))})"
+
+    return form
+
+
+def nullif(draw: Draw, part: Draw, t: Type) -> str:
+    return f"nullif({part(t)}, {part(t)})"
+
+
+ANY_TYPE = [case, switch, of_many("coalesce"), nullif]
+LEAST = of_many("least", "greatest")
+FORMS: dict[Type, list[Draw]] = {
+    "bool": [
+        compare,
+        compare,
+        is_in,
+        between,
+        is_null,
+        distinct,
+        like,
+        lambda draw, part, t: f"(NOT {part('bool')})",
+        lambda draw, part, t: f"({part('bool')} AND {part('bool')} AND {part('bool')})",
+        lambda draw, part, t: f"({part('bool')} OR {part('bool')})",
+        lambda draw, part, t: f"({part('bool')} IS TRUE)",
+        cast("text"),
+        call("contains", "text", "text"),
+        call("starts_with", "text", "text"),
+    ],
+    "int": [
+        arithmetic,
+        arithmetic,
+        lambda draw, part, t: f"(- {part('int')})",
+        cast("bool", "double", "text"),
+        call("length", "text"),
+        call("hour", "timestamp"),
+        of_own_type("abs", "floor", "ceil"),
+        rounded,
+        LEAST,
+        of_day("year"),
+        of_day("month"),
+        of_day("day"),
+        of_day("day_of_week"),
+        of_day("days_between", 2),
+    ],
+    "double": [
+        arithmetic,
+        arithmetic,
+        lambda draw, part, t: f"(- {part('double')})",
+        lambda draw, part, t: f"({part('int')} / {part('int')})",
+        cast("int", "text"),
+        of_own_type("abs", "floor", "ceil"),
+        rounded,
+        LEAST,
+    ],
+    "text": [
+        lambda draw, part, t: f"({part('text')} || {part('text')})",
+        cast("bool", "int", "double", "date", "timestamp"),
+        of_own_type("lower", "upper", "trim"),
+        of_many("concat"),
+        call("replace", "text", "text", "text"),
+        substr,
+        LEAST,
+    ],
+    "date": [cast("text", "timestamp"), date_trunc, LEAST],
+    "timestamp": [cast("text", "date"), date_trunc, LEAST],
+}
+
+
+@st.composite
+def expressions(draw: Draw) -> str:
+    return str(draw(texts(draw(TYPES), draw(st.integers(1, 4)))))
+
+
+ROWS = st.lists(
+    st.fixed_dictionaries({n: st.none() | VALUES[t] for n, t in INPUTS.items()}),
+    min_size=2,
+    max_size=5,
+)
+
+
+def plain(expression: Expression) -> str:
+    """SQL whose result is the value as Python has it."""
+    sql = to_sql(expression, lambda name: '"' + name + '"')
+    if expression.type == "timestamp":
+        return f"epoch_us({sql})"
+    if expression.type == "date":
+        return f"({sql} - DATE '1970-01-01')"
+    return sql
+
+
+@cache
+def connection() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"threads": "1"})
+
+
+def by_duckdb(parsed: list[Expression], rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    schema = pa.schema([(name, ARROW[t]) for name, t in INPUTS.items()])
+    connection().register("drawn", pa.Table.from_pylist(rows, schema=schema))
+    query = f"SELECT {', '.join(map(plain, parsed))} FROM drawn"  # noqa: S608
+    return connection().execute(query).fetchall()
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(expressions(), min_size=1, max_size=3), ROWS)
+def test_python_and_duckdb_give_equal_values(drawn: list[str], rows: list[dict[str, Any]]) -> None:
+    """Each drawn expression has one value a row, of one class, in both executions."""
+    parsed = [parse(text, SCOPE) for text in drawn]
+    function = compile_function(parsed, list(INPUTS))
+    for row, theirs in zip(rows, by_duckdb(parsed, rows), strict=True):
+        ours = function([row[name] for name in INPUTS])
+        assert ours == theirs
+        assert [type(v) for v in ours] == [type(v) for v in theirs]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(texts("bool", 3), min_size=1, max_size=4), ROWS)
+def test_a_mask_has_the_bits_of_what_is_true(drawn: list[str], rows: list[dict[str, Any]]) -> None:
+    """Bit i of a mask is set exactly when expression i is TRUE, never when it is NULL."""
+    parsed = [parse(text, SCOPE) for text in drawn]
+    mask = compile_mask(parsed, list(INPUTS))
+    for row, theirs in zip(rows, by_duckdb(parsed, rows), strict=True):
+        bits = mask([row[name] for name in INPUTS])
+        assert bits == sum(1 << i for i, value in enumerate(theirs) if value is True)
