@@ -1,1 +1,1 @@
-"""What every engine of a port must do: one suite a port, shipped so that any engine can inherit it."""
+"""One suite of tests for each port, shipped so that every engine inherits it, ours or installed."""
