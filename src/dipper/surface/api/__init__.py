@@ -1,1 +1,1 @@
-"""The control plane on its own port: management API, tour, health. Loopback and token by default."""
+"""The control plane on its own port: management API, tour, health; loopback and token."""

@@ -52,7 +52,7 @@ class Guard:
             return await call_next(request)
         given = request.query_params.get("token")
         if given is not None and self._matches(given) and request.method == "GET":
-            # Out of the address bar at once: into a cookie that only this page's own requests carry.
+            # Out of the address bar at once, into a cookie that only our own pages send.
             rest = request.url.remove_query_params("token")
             answer = RedirectResponse(f"{rest.path}?{rest.query}" if rest.query else rest.path, 303)
             answer.set_cookie(COOKIE, given, httponly=True, samesite="strict")
@@ -64,7 +64,7 @@ class Guard:
             Unauthenticated(
                 "the control plane wants its token.",
                 where=request.url.path,
-                hint="Send 'Authorization: Bearer <token>'; it is printed at start and in keys.toml.",
+                hint="Send 'Authorization: Bearer <token>'; the token stands in keys.toml.",
             )
         )
 
