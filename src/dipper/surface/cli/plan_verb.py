@@ -1,0 +1,31 @@
+"""`dipper plan [FOLDER]`: what an apply would change, in words and numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from dipper.surface.cli.output import EXIT_FINDINGS, print_json
+
+
+def command(
+    folder: Path = typer.Argument(Path(), help="The workspace."),
+    language: str = typer.Option("en", help="Language of titles: zh or en."),
+    as_json: bool = typer.Option(False, "--json", help="The plan as JSON."),
+) -> None:
+    """Show what an apply would change: objects, fields, and how many subjects move."""
+    from dipper.app.plan import make_plan
+    from dipper.app.workspace import Workspace
+    from dipper.kit.clock import system_clock
+    from dipper.spec.plan_text import as_text
+
+    planned, errors = make_plan(Workspace(folder), system_clock)
+    if as_json:
+        print_json(planned.as_dict() | {"errors": [error.as_dict() for error in errors]})
+    else:
+        print(as_text(planned, language))
+        for error in errors:
+            print(error.as_text())
+    if errors:
+        raise typer.Exit(EXIT_FINDINGS)
