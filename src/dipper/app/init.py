@@ -14,7 +14,7 @@ from dipper.app.keys import write_keys
 from dipper.app.settings import SETTINGS_FILE
 from dipper.kit.errors import Conflict
 
-_SETTINGS = """# Settings of this workspace; `dipper.toml` is read at start. See docs/reference/settings.md.
+_SETTINGS = """# Settings of this workspace, read at start (docs/reference/settings.md).
 [workspace]
 name = "{name}"
 demo = {demo}

@@ -1,4 +1,4 @@
-"""A spec back to YAML, in the form in which a person would write it: no defaults, fields in order."""
+"""A spec back to YAML as a person would write it: no defaults, fields in order."""
 
 from __future__ import annotations
 

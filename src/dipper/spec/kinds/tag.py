@@ -78,7 +78,8 @@ class Tag(Spec):
     )
     value: TagValue = Field(description="how it is computed")
     default: Scalar | None = Field(
-        default=None, description="its value where nothing is known; counts are 0, others are null"
+        default=None,
+        description="its value where nothing is known; not given: 0 for counts, or null",
     )
 
     def refs(self) -> tuple[Ref, ...]:
