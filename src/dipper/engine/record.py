@@ -39,7 +39,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `subjects` maps role to id; roles in `claims` are what a public source said and nobody has
     proved. `properties` is a JSON object (the traits for `identify` and `group`), already without
-    what must never be stored. `program` is the hash of the program that judged it.
+    what must never be stored. `program` is the hash of the program that judged it. `content` is the
+    hash of the canonical event where it cannot be computed from the record, because the tracking
+    plan dropped something (ADR 0004).
     """
 
     event: str
@@ -67,13 +69,15 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     properties: msgspec.Raw = msgspec.Raw(b"{}")
     token: TokenVerdict | None = None
     program: str = ""
+    content: int = 0
 
 
 class FailedEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An event that could not be accepted, kept with its reason.
 
     `raw` is what came, after the never-store filter, as text (invalid UTF-8 is escaped).
-    `subjects` are the ids that could be read, so that an erasure finds the record.
+    `subjects` are the ids that could be read, so that an erasure finds the record. `content` is the
+    hash by which a resend of the same failed event is known.
     """
 
     source: str
@@ -86,6 +90,7 @@ class FailedEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     message_id: str = ""
     subjects: dict[str, str] = {}
     program: str = ""
+    content: int = 0
 
 
 class Control(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
