@@ -1,0 +1,69 @@
+"""A candidate is an offer of a placement with everything that follows from program and tables.
+
+Its product's row is folded in here, once per program and table version, so that a decision reads
+only what is about the person and the moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dipper.decide.condition import Condition
+from dipper.spec.lineage import Conflict
+
+
+@dataclass(frozen=True)
+class ConsentRule:
+    """A purpose of the offer that rests on consent, and what makes the consent count."""
+
+    purpose: str
+    notice_version: str
+    is_separate: bool
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What must be known of the consent."""
+        base = ("given", "notice_version")
+        return (*base, "separate") if self.is_separate else base
+
+
+@dataclass(frozen=True)
+class CapRule:
+    """A contact cap that holds for the offer: below `limit` contacts in its window."""
+
+    name: str
+    limit: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Candidate:
+    """One offer in one placement. `index` is its place in the order by name.
+
+    `conflicts` are inputs that it reads although none of its purposes allows it. Levels are 1 to 5; times are µs, `on_sale_until_us` exclusive; a None level or class means that
+    the product's row does not say.
+    """
+
+    index: int
+    name: str
+    title: Mapping[str, str]
+    treatment: str
+    content: Mapping[str, str] | None
+    link: str | None
+    is_placebo: bool
+    value_fen: int
+    purposes: tuple[str, ...]
+    unknown_purposes: tuple[str, ...]
+    conflicts: tuple[Conflict, ...]
+    consents: tuple[ConsentRule, ...]
+    caps: tuple[CapRule, ...]
+    product: str | None
+    line: str | None
+    product_class: str | None
+    risk_issuer: int | None
+    risk_seller: int | None
+    on_sale_from_us: int | None
+    on_sale_until_us: int | None
+    eligible: Condition | None
+    applicable: Condition | None
+    suitable: Condition | None

@@ -1,0 +1,130 @@
+"""From a placement's inputs to the vector that a ranker reads.
+
+The order and the names of the columns follow from the program, so that a stored trace gives the
+same vector years later and a model says by name what it has learned. Numbers are squeezed by
+log1p (counts and amounts span decades), texts become one column for each declared value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from dipper.expr.dates import day_of
+from dipper.expr.types import Type
+from dipper.kit.clock import DAY_US
+from dipper.spec.kinds.property import Property
+from dipper.spec.kinds.tag import Tag
+from dipper.spec.program import Program
+
+Vector = np.ndarray[Any, np.dtype[np.float64]]
+Form = Literal["bool", "number", "day", "moment", "is_value", "is_missing"]
+
+INTERCEPT = "1"
+
+# Dates and moments become days before now.
+_FORMS: Mapping[Type, Form] = {"date": "day", "timestamp": "moment"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number of the vector: how it follows from one input."""
+
+    name: str
+    input: str
+    form: Form
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class FeatureSpace:
+    """The columns of a policy. The vector has the intercept first and then a number each."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all numbers of the vector in order."""
+        return (INTERCEPT, *(column.name for column in self.columns))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The inputs that the columns read, each once, in order of appearance."""
+        return tuple(dict.fromkeys(column.input for column in self.columns))
+
+    def vector(self, values: Mapping[str, Any], now_us: int) -> Vector:
+        """The vector of given inputs. One that is absent or None counts as not known: 0."""
+        numbers = [1.0]
+        for column in self.columns:
+            numbers.append(_number(column, values.get(column.input), now_us))
+        return np.array(numbers)
+
+
+def feature_space(
+    program: Program, features: Sequence[str], types: Mapping[str, Type]
+) -> FeatureSpace:
+    """The columns of a policy's features, in the order in which the policy names them.
+
+    `types` are those of the inputs. A column of the product is left out: it is the same for
+    everybody, so the offer's own weights carry it. So is a text without declared values.
+    """
+    columns: list[Column] = []
+    for name in features:
+        if not name.startswith("product.") and name in types:
+            columns += _columns(program, name, types[name])
+    return FeatureSpace(tuple(columns))
+
+
+def _columns(program: Program, name: str, type_: Type) -> list[Column]:
+    if type_ == "bool":
+        return [Column(name, name, "bool")]
+    if type_ == "text":
+        return [Column(f"{name}={v}", name, "is_value", v) for v in _values(program, name)]
+    form = _FORMS.get(type_, "number")
+    columns = [Column(name, name, form)]
+    if not _is_always_known(program, name):
+        columns.append(Column(f"{name} is missing", name, "is_missing"))
+    return columns
+
+
+def _values(program: Program, name: str) -> tuple[str, ...]:
+    """The texts that a property, or the property below a tag, may have."""
+    prefix, _, rest = name.partition(".")
+    if prefix == "tag":
+        tag = program.of(Tag).get(rest)
+        rest = (tag.value.property or tag.value.attribute or "") if tag else ""
+    known = program.of(Property).get(rest)
+    return (known.values or ()) if known is not None else ()
+
+
+def _is_always_known(program: Program, name: str) -> bool:
+    """Whether an input has a number for everybody: a count, or a tag with a default."""
+    prefix, _, rest = name.partition(".")
+    tag = program.of(Tag).get(rest) if prefix == "tag" else None
+    return tag is not None and (
+        tag.value.aggregate in ("count", "distinct") or tag.default is not None
+    )
+
+
+def _number(column: Column, value: Any, now_us: int) -> float:
+    if column.form == "is_missing":
+        return 1.0 if value is None else 0.0
+    if value is None:
+        return 0.0
+    if column.form == "is_value":
+        return 1.0 if value == column.value else 0.0
+    if column.form == "bool":
+        return 1.0 if value else 0.0
+    if column.form == "day":
+        return _squeezed(day_of(now_us) - value)
+    if column.form == "moment":
+        return _squeezed((now_us - value) / DAY_US)
+    return _squeezed(value)
+
+
+def _squeezed(number: float) -> float:
+    return math.copysign(math.log1p(abs(number)), number)

@@ -1,0 +1,261 @@
+"""Every value that a decision reads, read once, in an order that program and tables fix.
+
+The gates, the conditions and the ranker see these values and nothing else, and the trace stores
+them, so that a decision can be computed again without its subject. What is not known is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dipper.expr.types import Scope, Type
+from dipper.kit.errors import BadInput
+from dipper.profile.values import typed
+
+NOW = "now()"
+
+Values = list[Any]
+
+
+class Consent(Protocol):
+    """What is known of a subject's consent to one purpose, as the latest event left it."""
+
+    @property
+    def given(self) -> bool: ...
+    @property
+    def notice_version(self) -> str | None: ...
+    @property
+    def separate(self) -> bool: ...
+
+
+class Assessment(Protocol):
+    """A risk assessment by the core: level 1 to 5, valid until a moment (exclusive)."""
+
+    @property
+    def level(self) -> int: ...
+    @property
+    def valid_until_us(self) -> int | None: ...
+
+
+class Holding(Protocol):
+    """A product that a subject has, and its product line."""
+
+    @property
+    def product(self) -> str: ...
+    @property
+    def line(self) -> str | None: ...
+
+
+class Subject(Protocol):
+    """What a decision may know of a subject; `dipper.profile.subject.Subject` is one.
+
+    `tags` and `caps` have an entry for each tag and cap of the program; `traits` are attributes
+    from believed sources; `holdings` are open ones.
+    """
+
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def verified(self) -> bool: ...
+    @property
+    def erased(self) -> bool: ...
+    @property
+    def tags(self) -> Mapping[str, Any]: ...
+    @property
+    def segments(self) -> Collection[str]: ...
+    @property
+    def traits(self) -> Mapping[str, Any]: ...
+    @property
+    def holdings(self) -> Iterable[Holding]: ...
+    @property
+    def consents(self) -> Mapping[str, Consent]: ...
+    @property
+    def assessment(self) -> Assessment | None: ...
+    @property
+    def caps(self) -> Mapping[str, int]: ...
+
+
+@dataclass(frozen=True)
+class Input:
+    """One value to read: `source` says from where, `key` what."""
+
+    name: str
+    type: Type
+    source: str
+    key: str
+
+
+_GATE_TYPES: Mapping[str, Type] = {
+    "assessment.level": "int",
+    "assessment.valid_until_us": "int",
+}
+_CONSENT_TYPES: Mapping[str, Type] = {"given": "bool", "notice_version": "text", "separate": "bool"}
+_ATTRIBUTES = ("person", "organisation", "case")
+
+
+def input_of(name: str, scope: Scope) -> Input:
+    """The input behind a name: of an expression's scope, or one that gates read.
+
+    Raises BadInput for a name that nothing gives.
+    """
+    prefix, _, rest = name.partition(".")
+    if name == NOW:
+        return Input(name, "timestamp", "now", "")
+    if name.endswith("')") and (call := name[:-2].partition("('"))[0] in ("holds", "holds_line"):
+        return Input(name, "bool", call[0], call[2].replace("''", "'"))
+    if name in scope.columns and prefix != "product":
+        return Input(name, scope.columns[name], prefix, rest)
+    if name in _GATE_TYPES:
+        return Input(name, _GATE_TYPES[name], prefix, rest)
+    if prefix == "consent" and (part := rest.rpartition("."))[2] in _CONSENT_TYPES:
+        return Input(name, _CONSENT_TYPES[part[2]], prefix, rest)
+    if prefix == "cap" and rest:
+        return Input(name, "int", prefix, rest)
+    raise BadInput(
+        f"expected an input of the platform, got '{name}'",
+        where="gate",
+        hint="Inputs are tag, segment, person, organisation, case, context, holds, holds_line, "
+        "assessment, consent, cap and now().",
+    )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of one placement, sorted by name."""
+
+    inputs: tuple[Input, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names in order."""
+        return tuple(one.name for one in self.inputs)
+
+    def collect(
+        self,
+        subject: Subject,
+        context: Mapping[str, Any],
+        now_us: int,
+        *,
+        is_personalised: bool,
+    ) -> Values:
+        """The values in order; None where something is not known.
+
+        An erased subject gives nothing. Without personalisation tags and segments are not read.
+        Raises BadInput for a context value that has not its property's type.
+        """
+        readers = _readers(subject, now_us, is_personalised=is_personalised)
+        readers["context"] = context.get
+        values = [readers[one.source](one.key) for one in self.inputs]
+        if context:
+            self._check_context(values)
+        return values
+
+    def _check_context(self, values: Values) -> None:
+        for place, one in enumerate(self.inputs):
+            if one.source == "context" and values[place] is not None:
+                values[place] = _typed(one, values[place])
+
+    def pack(self, values: Values) -> tuple[str, Values]:
+        """The values as a trace stores them: a digit for each bool, the others as they are.
+
+        The time is not among them: the trace has it.
+        """
+        flags = "".join(
+            "-" if value is None else "1" if value else "0"
+            for one, value in zip(self.inputs, values, strict=True)
+            if one.type == "bool"
+        )
+        others = [
+            value
+            for one, value in zip(self.inputs, values, strict=True)
+            if one.type != "bool" and one.name != NOW
+        ]
+        return flags, others
+
+    def unpack(self, flags: str, others: Sequence[Any], now_us: int) -> Values:
+        """The values of a trace. Raises ValueError when they are not of these inputs."""
+        bools, rest = iter(flags), iter(others)
+        values: Values = []
+        for one in self.inputs:
+            if one.name == NOW:
+                values.append(now_us)
+            elif one.type == "bool":
+                values.append({"1": True, "0": False, "-": None}[next(bools, "")])
+            else:
+                values.append(next(rest))
+        if next(bools, None) is not None or next(rest, None) is not None:
+            raise ValueError("a trace has more values than its placement has inputs")
+        return values
+
+
+def _readers(
+    subject: Subject, now_us: int, *, is_personalised: bool
+) -> dict[str, Callable[[str], Any]]:
+    """source -> key -> value, for one decision."""
+    readers: dict[str, Callable[[str], Any]] = dict.fromkeys(_SOURCES, _unknown)
+    readers["now"] = lambda _: now_us
+    if subject.erased:
+        return readers
+    if is_personalised:
+        readers["tag"] = subject.tags.get
+        readers["segment"] = subject.segments.__contains__
+    if subject.kind in _ATTRIBUTES:
+        readers[subject.kind] = subject.traits.get
+    if subject.verified:
+        readers["holds"] = {holding.product for holding in subject.holdings}.__contains__
+        readers["holds_line"] = {holding.line for holding in subject.holdings}.__contains__
+    readers["cap"] = subject.caps.get
+    readers["consent"] = lambda key: _consent_part(subject.consents, key)
+    assessment = subject.assessment
+    if assessment is not None:
+        readers["assessment"] = lambda key: getattr(assessment, key)
+    return readers
+
+
+_SOURCES = (
+    "tag",
+    "segment",
+    *_ATTRIBUTES,
+    "context",
+    "holds",
+    "holds_line",
+    "assessment",
+    "consent",
+    "cap",
+)
+
+
+def _unknown(key: str) -> None:
+    """Nothing is known."""
+
+
+def _consent_part(consents: Mapping[str, Consent], key: str) -> Any:
+    purpose, _, part = key.rpartition(".")
+    consent = consents.get(purpose)
+    if consent is None:
+        return None
+    if part == "notice_version":
+        return consent.notice_version or ""
+    return consent.given if part == "given" else consent.separate
+
+
+def _typed(one: Input, value: Any) -> Any:
+    """A context value in the form that expressions read."""
+    read = typed(value, one.type)
+    if read is None:
+        raise BadInput(
+            f"expected {one.type}, got {value!r}",
+            where=f"body.{one.name}",
+            hint=_WRITTEN.get(one.type, ""),
+        )
+    return read
+
+
+_WRITTEN: Mapping[Type, str] = {
+    "date": "Write a date as '2026-11-24'.",
+    "timestamp": "Write a moment as '2026-11-24T09:30:00+08:00'.",
+}
