@@ -127,11 +127,8 @@ class Tail:
         path = segment_path(self._folder, self.records)
         unfinished = path.with_suffix(NEW_SUFFIX)
         header = encode_file_header(FileHeader(self._partition, self.records, before))
-        descriptor = self._disk.open(unfinished, append=True)
+        descriptor = self._write_header(unfinished, header)
         try:
-            self._disk.ftruncate(descriptor, 0)
-            write_all(self._disk, descriptor, header)
-            self._disk.fdatasync(descriptor)
             # Once the name may stand, nothing more may go into the file before it.
             self._leave()
             self._disk.rename(unfinished, path)
@@ -143,6 +140,18 @@ class Tail:
         self._first, self._before = self.records, before
         self._size = FILE_HEADER_BYTES
         self._chain = hashlib.sha256(before)
+
+    def _write_header(self, path: Path, header: bytes) -> int:
+        descriptor = self._disk.open(path, append=True)
+        try:
+            self._disk.ftruncate(descriptor, 0)
+            write_all(self._disk, descriptor, header)
+            self._disk.fdatasync(descriptor)
+        except OSError:
+            self._disk.close(descriptor)
+            self._disk.remove(path)
+            raise
+        return descriptor
 
     def _leave(self) -> None:
         if self._descriptor is not None:
