@@ -95,7 +95,7 @@ class _Sql:
         left, right = self.raw(node.left), (self.of if divides else self.raw)(node.right)
         if node.operator == "//":
             # DuckDB's // keeps the fraction of a negative double.
-            return f"({left} // {right})"
+            return f"trunc({left} / {right})"
         return f"({left} {node.operator} {right})"
 
     def unguarded(self, node: Node) -> str:
