@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import product
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -311,16 +313,19 @@ def by_duckdb(parsed: list[Expression], rows: list[dict[str, Any]]) -> list[tupl
     return connection().execute(query).fetchall()
 
 
+def assert_equal(parsed: list[Expression], rows: list[dict[str, Any]]) -> None:
+    function = compile_function(parsed, list(INPUTS))
+    for row, theirs in zip(rows, by_duckdb(parsed, rows), strict=True):
+        ours = function([row[name] for name in INPUTS])
+        assert ours == theirs, {name: row[name] for e in parsed for name in e.inputs}
+        assert [type(v) for v in ours] == [type(v) for v in theirs]
+
+
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(expressions(), min_size=1, max_size=3), ROWS)
 def test_python_and_duckdb_give_equal_values(drawn: list[str], rows: list[dict[str, Any]]) -> None:
     """Each drawn expression has one value a row, of one class, in both executions."""
-    parsed = [parse(text, SCOPE) for text in drawn]
-    function = compile_function(parsed, list(INPUTS))
-    for row, theirs in zip(rows, by_duckdb(parsed, rows), strict=True):
-        ours = function([row[name] for name in INPUTS])
-        assert ours == theirs
-        assert [type(v) for v in ours] == [type(v) for v in theirs]
+    assert_equal([parse(text, SCOPE) for text in drawn], rows)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -332,3 +337,75 @@ def test_a_mask_has_the_bits_of_what_is_true(drawn: list[str], rows: list[dict[s
     for row, theirs in zip(rows, by_duckdb(parsed, rows), strict=True):
         bits = mask([row[name] for name in INPUTS])
         assert bits == sum(1 << i for i, value in enumerate(theirs) if value is True)
+
+
+EDGES: dict[Type, list[Any]] = {
+    "bool": [None, True, False],
+    "int": [None, *INTS],
+    "double": [None, *DOUBLES],
+    "text": [None, *TEXTS],
+    "date": [None, *DAYS],
+    "timestamp": [None, *MOMENTS],
+}
+PAIRS = ["i {0} tag.j", "x {0} y", "i {0} y", "x {0} tag.j"]
+EDGE_FORMS = [
+    *(pair.format(op) for pair in PAIRS for op in ("+", "-", "*", "/", "//", "%", "=", "<", ">=")),
+    *(f"i {op} ({n})" for n in (7, -7, 1, -1, 0, INT_MAX, INT_MIN) for op in ("+", "*", "//", "%")),
+    *(f"x {op} ({n})" for n in (0.5, -2.5, 1e308, 5e-324, 0) for op in ("-", "/", "//", "%", "<=")),
+    *(f"i {op} {n}" for n in (2.5, 3.0, 2.0**53, 2.0**63) for op in ("=", "<", ">", "<>")),
+    *(f"s {op} person.t" for op in ("=", "<", ">=", "||")),
+    *(f"d {op} e" for op in ("=", "<", ">=")),
+    *(f"m {op} n" for op in ("<>", "<", ">=")),
+    *(f"p {op} q" for op in ("=", "<>", "AND", "OR", "IS DISTINCT FROM")),
+    *(f"{f}({c})" for f in ("abs", "floor", "ceil", "round") for c in ("i", "x", "x / y", "-x")),
+    *(f"round(x, {n})" for n in range(16)),
+    *(f"{f}({c})" for f in ("year", "month", "day", "day_of_week") for c in ("d", "m")),
+    *(f"date_trunc('{u}', {c})" for u in ("year", "quarter", "month", "week", "day") for c in "dm"),
+    *(f"days_between({a}, {b})" for a in "dm" for b in "en"),
+    *(f"CAST(i AS {t})" for t in ("double", "text")),
+    *(f"CAST({c} AS {t})" for c in ("x", "x * y", "-x") for t in ("int", "text")),
+    *(f"CAST(s AS {t})" for t in ("int", "double", "bool", "date", "timestamp")),
+    *(f"CAST(CAST({c} AS text) AS {t})" for c, t in [("x", "double"), ("d", "date")]),
+    *("CAST(CAST(m AS text) AS timestamp)", "CAST(m AS text)", "CAST(d AS text)"),
+    *("CAST(m AS date)", "CAST(d AS timestamp)", "CAST(p AS int)", "CAST(p AS text)"),
+    *("-i", "-x", "hour(m)", "date_trunc('hour', m)", "NOT p", "p IS TRUE", "p IS NOT FALSE"),
+    *(f"{f}(s)" for f in ("lower", "upper", "length", "trim")),
+    *(f"substr(s, {n})" for n in (1, 2, -1, -3)),
+    *(f"substr(s, {n}, {k})" for n in (1, 2, -1, -3, -100) for k in (0, 1, 2, 99)),
+    *("contains(s, person.t)", "starts_with(s, person.t)", "replace(s, person.t, 'z')"),
+    *(
+        "concat(s, person.t)",
+        "coalesce(i, tag.j)",
+        "coalesce(i, y)",
+        "nullif(x, y)",
+        "nullif(i, y)",
+    ),
+    *(
+        f"{f}({a})"
+        for f in ("least", "greatest")
+        for a in ("i, tag.j", "x, y", "i, y", "s, person.t")
+    ),
+    *("i IN (1, NULL)", "i NOT IN (1, 2.5, NULL)", "i IN (1, tag.j, NULL)", "x NOT IN (y, 0.5)"),
+    *("i BETWEEN tag.j AND 10", "i NOT BETWEEN NULL AND tag.j", "x BETWEEN -0.5 AND y"),
+    *("CASE i WHEN tag.j THEN 1 WHEN 3 THEN 2.5 END", "CASE WHEN p THEN 'a' WHEN q THEN 'b' END"),
+    *(
+        "(i + 1) - 1",
+        "1 / (x * y)",
+        "x * y * 0.0",
+        "(x / y) % 3",
+        "x - (y * y) // 2",
+        "-(x * y) < 0",
+    ),
+    *("i IS NULL", "x * y IS NULL", "(p AND q) IS NULL", "i IS DISTINCT FROM tag.j"),
+    *(f"s LIKE '{p.replace(chr(39), chr(39) * 2)}'" for p in PATTERNS),
+]
+
+
+@pytest.mark.parametrize("text", EDGE_FORMS)
+def test_every_form_is_equal_on_all_edges(text: str) -> None:
+    """Each operator, cast and function agrees for all pairs of edge values, NULL among them."""
+    expression = parse(text, SCOPE)
+    edges = product(*(EDGES[INPUTS[name]] for name in expression.inputs))
+    nothing: dict[str, Any] = dict.fromkeys(INPUTS)
+    rows = [nothing | dict(zip(expression.inputs, values, strict=True)) for values in edges]
+    assert_equal([expression], rows)
