@@ -38,7 +38,7 @@ def from_datetime(moment: datetime) -> int:
 
 def to_iso(time_us: int) -> str:
     """RFC 3339 in UTC with microseconds and a Z."""
-    return to_datetime(time_us).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return to_datetime(time_us).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def from_iso(text: str) -> int:
