@@ -321,6 +321,13 @@ def assert_equal(parsed: list[Expression], rows: list[dict[str, Any]]) -> None:
         assert [type(v) for v in ours] == [type(v) for v in theirs]
 
 
+def assert_mask_equal(parsed: list[Expression], rows: list[dict[str, Any]]) -> None:
+    mask = compile_mask(parsed, list(INPUTS))
+    for row, theirs in zip(rows, by_duckdb(parsed, rows), strict=True):
+        bits = mask([row[name] for name in INPUTS])
+        assert bits == sum(1 << i for i, value in enumerate(theirs) if value is True)
+
+
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(expressions(), min_size=1, max_size=3), ROWS)
 def test_python_and_duckdb_give_equal_values(drawn: list[str], rows: list[dict[str, Any]]) -> None:
@@ -332,11 +339,7 @@ def test_python_and_duckdb_give_equal_values(drawn: list[str], rows: list[dict[s
 @given(st.lists(texts("bool", 3), min_size=1, max_size=4), ROWS)
 def test_a_mask_has_the_bits_of_what_is_true(drawn: list[str], rows: list[dict[str, Any]]) -> None:
     """Bit i of a mask is set exactly when expression i is TRUE, never when it is NULL."""
-    parsed = [parse(text, SCOPE) for text in drawn]
-    mask = compile_mask(parsed, list(INPUTS))
-    for row, theirs in zip(rows, by_duckdb(parsed, rows), strict=True):
-        bits = mask([row[name] for name in INPUTS])
-        assert bits == sum(1 << i for i, value in enumerate(theirs) if value is True)
+    assert_mask_equal([parse(text, SCOPE) for text in drawn], rows)
 
 
 EDGES: dict[Type, list[Any]] = {
@@ -397,6 +400,11 @@ EDGE_FORMS = [
         "-(x * y) < 0",
     ),
     *("i IS NULL", "x * y IS NULL", "(p AND q) IS NULL", "i IS DISTINCT FROM tag.j"),
+    *("(2147483647 + 1) * i", "i IN (2147483647 + 1)", "least(i, 2147483647) + 1"),
+    *("i > 1 AND i < tag.j AND tag.j > 0", "NOT (i > 1 OR tag.j < 0)", "NOT (p AND NOT q)"),
+    *("(i > 1 OR tag.j > 1) AND tag.j < 10", "i IS NOT NULL AND i > tag.j", "NOT (p OR q) OR q"),
+    *("p AND (q OR i > 2) AND i < 9", "NOT (i IN (1, 2)) AND i > 0", "x > y OR NOT (x * y > 0)"),
+    *("x > 0.5 AND i < 9", "(i > 1 AND p) OR i < 5", "i > 1 AND (i + 1) IN (tag.j, 2)"),
     *(f"s LIKE '{p.replace(chr(39), chr(39) * 2)}'" for p in PATTERNS),
 ]
 
@@ -409,3 +417,5 @@ def test_every_form_is_equal_on_all_edges(text: str) -> None:
     nothing: dict[str, Any] = dict.fromkeys(INPUTS)
     rows = [nothing | dict(zip(expression.inputs, values, strict=True)) for values in edges]
     assert_equal([expression], rows)
+    if expression.type == "bool":
+        assert_mask_equal([expression], rows)

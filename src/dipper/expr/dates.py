@@ -51,16 +51,6 @@ def day_of_month(day: int) -> int:
     return date.fromordinal(day + _ORDINAL_1970).day
 
 
-def hour_of(moment_us: int) -> int:
-    """0 to 23 on the wall clock."""
-    return (moment_us + ZONE_US) // HOUR_US % 24
-
-
-def day_of_week(day: int) -> int:
-    """1 Monday to 7 Sunday (ISO 8601)."""
-    return (day + 3) % 7 + 1
-
-
 def truncate_day(unit: str, day: int) -> int:
     """The first day of the year, quarter, month, week (Monday) or day."""
     if unit == "day":
