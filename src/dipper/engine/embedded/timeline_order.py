@@ -1,0 +1,208 @@
+"""The order of rows in history: subject, then (time, seq, order hash).
+
+Two questions: in which order must rows be written (`sort_order`), and in which order are several
+sorted runs read as one (`merge_order`). Keys are 16 bytes, compared as two big-endian halves.
+Kernels are table-driven and compiled once (`numba_cache.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+
+class Moments(NamedTuple):
+    """What orders the rows of one subject, aligned: µs, sequence number, hash of the message id."""
+
+    time: np.ndarray
+    seq: np.ndarray
+    order: np.ndarray
+
+
+class Run(NamedTuple):
+    """Sorted rows: subject i has key `keys[i]` (two u64) and rows starts[i] to starts[i+1]."""
+
+    keys: np.ndarray
+    starts: np.ndarray
+    moments: Moments
+
+
+def key_halves(raw: bytes | memoryview) -> np.ndarray:
+    """n keys of 16 bytes as an (n, 2) array of u64 that compares as the bytes do."""
+    return np.frombuffer(raw, dtype=">u8").reshape(-1, 2).astype(np.uint64)
+
+
+def key_bytes(keys: np.ndarray) -> bytes:
+    """The inverse of `key_halves`: 16 bytes a key."""
+    return keys.astype(">u8").tobytes()
+
+
+def sort_order(keys: np.ndarray, moments: Moments) -> np.ndarray | None:
+    """The permutation that puts rows in order, or None where they are in order already.
+
+    `keys` is (rows, 2). Rows that are equal in all respects keep their order.
+    """
+    if _is_sorted(keys, *moments):
+        return None
+    order = _by_key(keys)
+    _sort_subjects(order, keys, *moments)
+    return order
+
+
+def run_starts(keys: np.ndarray) -> np.ndarray:
+    """Where each subject begins in sorted rows, and at the end the number of rows."""
+    if len(keys) == 0:
+        return np.zeros(1, np.int64)
+    change = (keys[1:, 0] != keys[:-1, 0]) | (keys[1:, 1] != keys[:-1, 1])
+    return np.concatenate(([0], np.flatnonzero(change) + 1, [len(keys)])).astype(np.int64)
+
+
+def merge_order(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Several runs as one: the keys, the starts, and for each row its place in the runs laid end
+    to end. Runs that do not overlap in time should come in the order of their times."""
+    keys = np.concatenate([run.keys for run in runs])
+    bases = np.cumsum([0, *(len(run.moments.time) for run in runs)])
+    begins = np.concatenate(
+        [run.starts[:-1] + base for run, base in zip(runs, bases, strict=False)]
+    )
+    ends = np.concatenate([run.starts[1:] + base for run, base in zip(runs, bases, strict=False)])
+    blocks = _by_key(keys)
+    moments = (np.concatenate(each) for each in zip(*(run.moments for run in runs), strict=True))
+    return _lay_out(blocks, keys, begins, ends, *moments, int(bases[-1]))
+
+
+def _by_key(keys: np.ndarray) -> np.ndarray:
+    order = np.argsort(keys[:, 0], kind="stable")
+    # Keys are hashes, so that halves hardly ever collide; where they do, both halves count.
+    return np.lexsort((keys[:, 1], keys[:, 0])) if _collide(order, keys) else order
+
+
+@njit(cache=True, nogil=True)
+def _collide(order, keys):  # type: ignore[no-untyped-def]
+    for at in range(1, len(order)):
+        left, right = order[at - 1], order[at]
+        if keys[left, 0] == keys[right, 0] and keys[left, 1] != keys[right, 1]:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _is_sorted(keys, time, seq, order):  # type: ignore[no-untyped-def]
+    for row in range(1, len(time)):
+        if keys[row, 0] != keys[row - 1, 0]:
+            if keys[row, 0] < keys[row - 1, 0]:
+                return False
+        elif keys[row, 1] != keys[row - 1, 1]:
+            if keys[row, 1] < keys[row - 1, 1]:
+                return False
+        elif _before(row, row - 1, time, seq, order):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _before(left, right, time, seq, order):  # type: ignore[no-untyped-def]
+    if time[left] != time[right]:
+        return time[left] < time[right]
+    if seq[left] != seq[right]:
+        return seq[left] < seq[right]
+    return order[left] < order[right]
+
+
+@njit(cache=True, nogil=True)
+def _sort_subjects(places, keys, time, seq, order):  # type: ignore[no-untyped-def]
+    """Rows stand by key; put the rows of each subject in order."""
+    spare = np.empty_like(places)
+    start = 0
+    for row in range(1, len(places) + 1):
+        if (
+            row == len(places)
+            or keys[places[row], 0] != keys[places[start], 0]
+            or keys[places[row], 1] != keys[places[start], 1]
+        ):
+            _sort_rows(places, spare, start, row, time, seq, order)
+            start = row
+
+
+@njit(cache=True, nogil=True)
+def _sort_rows(places, spare, start, end, time, seq, order):  # type: ignore[no-untyped-def]
+    """A stable merge sort that takes sorted stretches as it finds them: linear where sorted."""
+    merged = True
+    while merged:
+        merged = False
+        left = start
+        while left < end:
+            middle = _stretch_end(places, left, end, time, seq, order)
+            if middle == end:
+                break
+            right = _stretch_end(places, middle, end, time, seq, order)
+            _merge(places, spare, left, middle, right, time, seq, order)
+            merged = True
+            left = right
+
+
+@njit(cache=True, nogil=True)
+def _stretch_end(places, start, end, time, seq, order):  # type: ignore[no-untyped-def]
+    at = start + 1
+    while at < end and not _before(places[at], places[at - 1], time, seq, order):
+        at += 1
+    return at
+
+
+@njit(cache=True, nogil=True)
+def _merge(places, spare, left, middle, right, time, seq, order):  # type: ignore[no-untyped-def]
+    spare[left:middle] = places[left:middle]
+    one, two, to = left, middle, left
+    while one < middle and two < right:
+        if _before(places[two], spare[one], time, seq, order):
+            places[to] = places[two]
+            two += 1
+        else:
+            places[to] = spare[one]
+            one += 1
+        to += 1
+    while one < middle:
+        places[to] = spare[one]
+        one += 1
+        to += 1
+
+
+@njit(cache=True, nogil=True)
+def _lay_out(blocks, keys, begins, ends, time, seq, order, rows):  # type: ignore[no-untyped-def]
+    """Rows of each subject one after the other; sorted where blocks do not follow in time."""
+    places = np.empty(rows, np.int64)
+    spare = np.empty(rows, np.int64)
+    starts = np.empty(len(blocks) + 1, np.int64)
+    kept = np.empty((len(blocks), 2), np.uint64)
+    subjects = 0
+    to = 0
+    sorted_so_far = True
+    for at in range(len(blocks)):
+        block = blocks[at]
+        new = (
+            at == 0
+            or keys[block, 0] != kept[subjects - 1, 0]
+            or keys[block, 1] != kept[subjects - 1, 1]
+        )
+        if new:
+            if not sorted_so_far:
+                _sort_rows(places, spare, starts[subjects - 1], to, time, seq, order)
+            sorted_so_far = True
+            starts[subjects] = to
+            kept[subjects, 0] = keys[block, 0]
+            kept[subjects, 1] = keys[block, 1]
+            subjects += 1
+        elif begins[block] < ends[block] and _before(
+            begins[block], places[to - 1], time, seq, order
+        ):
+            sorted_so_far = False
+        for row in range(begins[block], ends[block]):
+            places[to] = row
+            to += 1
+    if subjects > 0 and not sorted_so_far:
+        _sort_rows(places, spare, starts[subjects - 1], to, time, seq, order)
+    starts[subjects] = to
+    return kept[:subjects], starts[: subjects + 1], places
