@@ -7,7 +7,7 @@ alone, so that any arrival order gives the same bytes.
 | at | | |
 |---|---|---|
 | 0 | u8 | version |
-| 1 | u8 | subject kind in the low bits, 0x80: named by a believed source |
+| 1 | u8 | subject kind in the low bits; 0x80 proven; 0x40 plain |
 | 2 | u16 | fingerprint of the record layout |
 | 4 | u32 | bytes of the facts |
 | 8 | i64 | time of the last event, µs |
@@ -35,7 +35,7 @@ from dipper.profile.traits import Trait
 VERSION = 1
 HEADER = struct.Struct("<BBHIqq")
 HEADER_BYTES = HEADER.size
-KIND_MASK, PROVEN = 0x07, 0x80
+KIND_MASK, PROVEN, PLAIN = 0x07, 0x80, 0x40
 
 DECISIONS_MAX = 64
 NEVER_US = -(2**63)
@@ -69,6 +69,18 @@ class Facts(msgspec.Struct, array_like=True):
         return _ENCODE(self)
 
     @property
+    def is_plain(self) -> bool:
+        """Nothing is known but the id."""
+        return self.is_alone and not (
+            self.traits
+            or self.consents
+            or self.accounts
+            or self.assessment
+            or self.decisions
+            or self.texts
+        )
+
+    @property
     def is_alone(self) -> bool:
         """Nothing joins this id with another."""
         return not (self.links or self.devices or self.bindings)
@@ -95,6 +107,11 @@ class Header(NamedTuple):
         return KINDS[self.flags & KIND_MASK]
 
     @property
+    def is_plain(self) -> bool:
+        """The facts are nothing but the id."""
+        return bool(self.flags & PLAIN)
+
+    @property
     def is_proven(self) -> bool:
         """A server, partner or core source, or a signed token, has named the id."""
         return bool(self.flags & PROVEN)
@@ -113,14 +130,15 @@ def read_facts(data: bytes, header: Header) -> Facts:
     return _DECODE(memoryview(data)[HEADER_BYTES : HEADER_BYTES + header.facts_bytes])
 
 
-def write(
-    *, kind: str, is_proven: bool, layout: int, last_us: int, trimmed_us: int, facts: bytes,
-    records: bytes,
-) -> bytes:  # fmt: skip
-    """The bytes of a state."""
-    flags = KINDS.index(kind) | (PROVEN if is_proven else 0)
-    header = HEADER.pack(VERSION, flags, layout, len(facts), last_us, trimmed_us)
-    return b"".join((header, facts, bytes(-len(facts) % 8), records))
+def flags_of(kind: str, is_proven: bool, facts: Facts) -> int:
+    """The flags of a header."""
+    flags = KINDS.index(kind)
+    return flags | (PROVEN if is_proven else 0) | (PLAIN if facts.is_plain else 0)
+
+
+def write(header: Header, facts: bytes, records: bytes) -> bytes:
+    """The bytes of a state; the header's `facts_bytes` are those of `facts`."""
+    return b"".join((HEADER.pack(*header), facts, bytes(-len(facts) % 8), records))
 
 
 def records_at(header: Header) -> int:

@@ -75,9 +75,14 @@ def claim_of(key: Key) -> int:
     return int.from_bytes(key[:8], "little", signed=True) or 1
 
 
+def rank(text: str) -> tuple[int, Key]:
+    """(priority, hash of id): the smallest names the subject."""
+    return priority(text), hash128(text)
+
+
 def surviving(ids: Iterable[str]) -> str:
-    """The id whose key names the subject: the smallest (priority, hash of id)."""
-    return min(ids, key=lambda text: (priority(text), hash128(text)))
+    """The id whose key names the subject."""
+    return min(ids, key=rank)
 
 
 def later(known: Link | None, new: Link) -> Link:
@@ -148,19 +153,14 @@ class Ownership:
         """The person to whom everything belongs, if there was only ever one and no unbinding."""
         return self.first if len(self.persons) == 1 and None not in self._owners else None
 
-    def rows_of(self, rows: Matrix, persons: frozenset[Key]) -> Matrix:
-        """Those of the device's rows that belong to one of these persons, in order."""
+    def rows_of(self, rows: Matrix, persons: frozenset[Key | None]) -> Matrix:
+        """Those of the device's rows that belong to one of these persons (None: to nobody)."""
         if self.only is not None:
             return rows if self.only in persons else rows[:0]
+        if not self._times:
+            return rows if None in persons else rows[:0]
         return rows[self._belong(rows, persons)]
 
-    def rows_of_nobody(self, rows: Matrix) -> Matrix:
-        """The rows that stay the device's own."""
-        if not self._times:
-            return rows
-        owned = [self.at(int(row[TIME]), int(row[CLAIM])) is None for row in rows]
-        return rows[np.array(owned, dtype=bool)]
-
-    def _belong(self, rows: Matrix, persons: frozenset[Key]) -> npt.NDArray[np.bool_]:
+    def _belong(self, rows: Matrix, persons: frozenset[Key | None]) -> npt.NDArray[np.bool_]:
         owned = [self.at(int(row[TIME]), int(row[CLAIM])) in persons for row in rows]
         return np.array(owned, dtype=bool)

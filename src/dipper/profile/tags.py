@@ -13,7 +13,7 @@ from typing import Any
 from dipper.expr.parse import Expression
 from dipper.expr.types import Type
 from dipper.fold.records import RecordLayout
-from dipper.fold.tags import Aggregate, TagFold
+from dipper.fold.tags import Aggregate, FoldTable, TagFold
 from dipper.kit.clock import DAY_US
 from dipper.kit.errors import BadInput
 from dipper.profile.evaluation import AttributeTag, Evaluation, PlainTag, compile_evaluation
@@ -65,7 +65,11 @@ class Family:
 
 @dataclass(frozen=True)
 class KindTable:
-    """What is evaluated for one subject kind."""
+    """What is evaluated for one subject kind.
+
+    `announced` are name and input name of the segments whose turns are announced: those of the kind
+    itself, while a device also has what a person would have.
+    """
 
     kind: str
     family: Family
@@ -74,6 +78,7 @@ class KindTable:
     segments: Evaluation
     segment_names: tuple[str, ...]
     segment_inputs: tuple[str, ...]
+    announced: tuple[tuple[str, str], ...]
     rules: Mapping[str, str]
     tag_names: tuple[str, ...]
     tag_inputs: tuple[str, ...]
@@ -90,7 +95,11 @@ class EventPlan:
 
 @dataclass(frozen=True)
 class TagTable:
-    """Everything that projection and reading need of a program; make it with `compile_tags`."""
+    """Everything that projection and reading need of a program; make it with `compile_tags`.
+
+    `watched` has for each family the condition bits that may turn a segment. `lines` maps product
+    to product line.
+    """
 
     program: str
     layout: str
@@ -99,6 +108,7 @@ class TagTable:
     events: Mapping[str, EventPlan]
     id_kinds: Mapping[str, str]
     believed_claims: frozenset[str]
+    watched: Mapping[str, int]
     lines: Mapping[str, str] = field(repr=False)
 
     @property
@@ -134,21 +144,31 @@ def compile_tags(
         name: _family(program, [tag for kind in kinds for tag in folded[kind]])
         for name, kinds in _FAMILIES.items()
     }
+    kinds = {
+        kind: _kind_table(program, parsed, kind, folded, families[family_of(kind)])
+        for kind in KINDS
+    }
     return TagTable(
         program=program.hash,
         layout=fingerprint({name: family.description() for name, family in families.items()}),
         families=families,
-        kinds={
-            kind: _kind_table(program, parsed, kind, folded, families[family_of(kind)])
-            for kind in KINDS
-        },
+        kinds=kinds,
         events=_events(program, families),
         id_kinds=_id_kinds(program),
         believed_claims=frozenset(
             source.name for source in program.of(Source).values() if source.claims == "tags"
         ),
+        watched={
+            name: _bits(table.segments.fold for kind, table in kinds.items() if kind in members)
+            for name, members in _FAMILIES.items()
+        },
         lines=lines,
     )
+
+
+def _bits(folds: Iterable[FoldTable]) -> int:
+    bits = {int(bit) for fold in folds for bit in fold.tags[:, 3]}
+    return sum(1 << bit for bit in bits)
 
 
 _FAMILIES = {
@@ -218,6 +238,9 @@ def _kind_table(
         segments=parts.evaluation(conditions),
         segment_names=tuple(segment.name for segment in segments),
         segment_inputs=tuple(conditions),
+        announced=tuple(
+            (spec.name, f"segment.{spec.name}") for spec in segments if spec.subject == kind
+        ),
         rules={spec.name: rule_hash(program, spec, parts.expressions) for spec in segments},
         tag_names=tuple(tag.name for tag in tags),
         tag_inputs=tag_inputs,

@@ -1,0 +1,135 @@
+"""The ids that a batch touches, and what each of its events does to them.
+
+A record goes to every believed role that keeps a row. What a public source claims of a person is
+not believed: the record then stands with its device and carries the claim, and whose it is comes
+out on reading.
+"""
+
+from __future__ import annotations
+
+from dipper.engine.ports import Position, StateReader
+from dipper.engine.record import Event
+from dipper.kit.hashing import hash64, hash128
+from dipper.profile.erasure import tombstone
+from dipper.profile.handlers import BINDERS, HANDLERS, bind
+from dipper.profile.id_work import UNTOUCHED, IdWork, WorkFamily
+from dipper.profile.identity import Key, claim_of, id_type
+from dipper.profile.tags import EventPlan, TagTable, family_of
+
+_KIND_OF_ROLE = {"operator": "person", "on_behalf_of": "person"}
+
+
+class Batch:
+    """The work of one batch; `finish` gives its changes."""
+
+    def __init__(
+        self, reader: StateReader, table: TagTable, last_tick_us: int, erasure_key: bytes | None
+    ) -> None:
+        self.reader, self.table = reader, table
+        self.changes: dict[str, dict[bytes, bytes | None]] = {}
+        self.failed: list[tuple[Position, str]] = []
+        self.decisions: list[tuple[str, Position, str]] = []
+        self.refused: dict[str, int] = {}
+        self._works: dict[str, IdWork] = {}
+        self._families = {
+            name: WorkFamily(
+                family.layout, family.lifetime_mask, table.watched[name],
+                family.horizon(last_tick_us),
+            )
+            for name, family in table.families.items()
+        }  # fmt: skip
+        has_tombstones = next(iter(reader.scan("erased")), None) is not None
+        self._erasure_key = erasure_key if has_tombstones else None
+        self._default = EventPlan(("person",), {})
+
+    def event(self, event: Event, position: Position) -> None:
+        """Project one event."""
+        plan = self.table.events.get(event.event, self._default)
+        order = hash64(event.message_id)
+        is_trusted = event.trust != "public" or event.token is not None
+        works = [
+            self.work(text, role)
+            for role in plan.roles
+            if (text := event.subjects.get(role)) is not None
+            and self.believes(event, role, is_trusted)
+        ]
+        claim = 0
+        device = event.subjects.get("device")
+        if not works and device is not None and "person" in plan.roles:
+            claimed = event.subjects.get("person")
+            claim = claim_of(hash128(claimed)) if claimed is not None else 0
+            works = [self.work(device, "device")]
+        if self._erasure_key is not None and works:
+            works = [work for work in works if not work.is_erased]
+            if not works:
+                self.refused[event.source] = self.refused.get(event.source, 0) + 1
+                return
+        self._add(event, plan, works, order, claim)
+        handler = HANDLERS.get(event.event)
+        if handler is not None:
+            handler(self, event, position, (event.time_us, event.seq, order), works)
+        if device is not None and is_trusted and event.trust != "engine":
+            person = event.subjects.get("person")
+            if (
+                person is not None
+                and event.event not in BINDERS
+                and self.believes(event, "person", is_trusted)
+            ):
+                key = (event.time_us, event.seq, order)
+                bind(self.work(person, "person"), self.work(device, "device"), key, True)
+
+    def believes(self, event: Event, role: str, is_trusted: bool) -> bool:
+        """Whether the id in a role is more than a claim."""
+        if role == "device":
+            return True
+        if event.source in self.table.believed_claims:
+            return True
+        return is_trusted and role not in event.claims
+
+    def work(self, text: str, role: str = "") -> IdWork:
+        """The work on an id; `role` says its kind where its type does not."""
+        work = self._works.get(text)
+        if work is None:
+            table = self.table
+            key = hash128(text)
+            data = self.reader.get("ids", key)
+            kind = table.id_kinds.get(id_type(text)) or _KIND_OF_ROLE.get(role, role) or "person"
+            name = family_of(kind)
+            work = IdWork(text, key, kind, self._families[name], table.layout_code, data)
+            work.is_erased = self._erasure_key is not None and (
+                self.reader.get("erased", tombstone(text, self._erasure_key)) is not None
+            )
+            self._works[text] = work
+        return work
+
+    def touched(self) -> dict[Key, int]:
+        """The ids whose segments may have turned, with the earliest moment."""
+        return {
+            work.key: work.touched_us
+            for work in self._works.values()
+            if work.touched_us != UNTOUCHED and not work.is_erased
+        }
+
+    def finish(self) -> dict[str, dict[bytes, bytes | None]]:
+        """All changes of the state but those of `touched`."""
+        rows = self.changes.setdefault("ids", {})
+        for work in self._works.values():
+            if not work.is_erased:
+                rows[work.key] = work.to_bytes()
+        return self.changes
+
+    def _add(
+        self, event: Event, plan: EventPlan, works: list[IdWork], order: int, claim: int
+    ) -> None:
+        is_proving = event.trust != "public" or event.token is not None
+        for work in works:
+            family = family_of(work.kind)
+            maker = plan.makers.get(family)
+            if maker is not None:
+                row, mask, texts = maker(event, order, claim)
+                if mask:
+                    work.add(row, mask, event.time_us, texts)
+            if event.time_us > work.last_us:
+                work.last_us = event.time_us
+            if is_proving:
+                work.is_proven = True

@@ -1,0 +1,145 @@
+"""Erasure in the subject state: what goes, and the tombstone that stays.
+
+A tombstone is a keyed hash of an id, so that later events of the erased subject are refused while
+nobody can read from the state whom it was. What other subjects have in common with the erased one
+stays with them: a shared device loses only what was the erased person's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from dipper.engine.ports import StateReader
+from dipper.fold.records import MASK, TIME
+from dipper.kit.hashing import hash128
+from dipper.profile.gather import Stored, read_stored
+from dipper.profile.id_state import NEVER_US, Facts, Header, flags_of, write
+from dipper.profile.identity import Key, Ownership
+from dipper.profile.segments import read_standing
+from dipper.profile.tags import TagTable, family_of
+
+Rows = dict[str, dict[bytes, bytes | None]]
+
+_TIME = struct.Struct(">q")
+_DECODE = msgspec.msgpack.Decoder(tuple[int, int, bytes]).decode
+
+
+def tombstone(text: str, key: bytes) -> bytes:
+    """The 16-byte keyed hash of an id `idtype:value`. `key` has at most 64 bytes."""
+    return hashlib.blake2b(text.encode(), key=key, digest_size=16).digest()
+
+
+def ids_to_erase(reader: StateReader, table: TagTable, text: str) -> list[str]:
+    """All ids that go with a person's id: those of its component, and devices only it has had."""
+    start = read_stored(reader, table, hash128(text))
+    if start is None:
+        return [text]
+    waiting, found = [start], {start.key: start.facts()}
+    while waiting:
+        for key, link in waiting.pop().facts().links.items():
+            other = read_stored(reader, table, key) if link.is_bound and key not in found else None
+            if other is not None:
+                found[key] = other.facts()
+                waiting.append(other)
+    devices = [
+        device.facts().id
+        for key in sorted({device for facts in found.values() for device in facts.devices})
+        if (device := read_stored(reader, table, key)) is not None
+        and Ownership(device.facts().bindings).persons <= found.keys()
+    ]
+    return [facts.id for facts in found.values()] + devices
+
+
+def erase_changes(
+    reader: StateReader, table: TagTable, ids: Sequence[str], key: bytes, now_us: int
+) -> Rows:
+    """The changes that remove these ids from the state and leave their tombstones."""
+    changes = _removal(reader, table, frozenset(map(hash128, ids)))
+    changes["erased"] = {tombstone(text, key): _TIME.pack(now_us) for text in ids}
+    return changes
+
+
+def erase_named(
+    reader: StateReader,
+    table: TagTable,
+    tombstones: Iterable[bytes],
+    key: bytes | None,
+    now_us: int,
+) -> Rows:
+    """The same for ids of which only the tombstones are known: every id is looked at.
+
+    Without the key the tombstones alone are written; the ids are then gone from the log already.
+    """
+    named = set(tombstones)
+    gone = set()
+    if key is not None:
+        for id_key, _ in reader.scan("ids"):
+            stored = read_stored(reader, table, id_key)
+            if stored is not None and tombstone(stored.facts().id, key) in named:
+                gone.add(id_key)
+    changes = _removal(reader, table, frozenset(gone))
+    changes["erased"] = {mark: _TIME.pack(now_us) for mark in named}
+    return changes
+
+
+def _removal(reader: StateReader, table: TagTable, gone: frozenset[Key]) -> Rows:
+    changes: Rows = {name: dict.fromkeys(gone) for name in ("ids", "segments", "touched")}
+    changes["timers"] = {
+        standing.due_us.to_bytes(8, "big") + key: None
+        for key in gone
+        if (value := reader.get("segments", key)) is not None
+        and (standing := read_standing(value)).due_us > 0
+    }
+    changes["decisions"] = {
+        name: None for name, value in reader.scan("decisions") if _DECODE(value)[2] in gone
+    }
+    related: set[Key] = set()
+    for key in gone:
+        stored = read_stored(reader, table, key)
+        if stored is not None:
+            facts = stored.facts()
+            related |= {*facts.links, *facts.devices, *(b.person for b in facts.bindings)}
+    for key in related - gone:
+        stored = read_stored(reader, table, key)
+        if stored is not None:
+            changes["ids"][key] = _without(stored, table, gone)
+    return changes
+
+
+def _without(stored: Stored, table: TagTable, gone: frozenset[Key]) -> bytes:
+    """The state of an id that remains, without what it has from the erased ones."""
+    facts, rows = stored.facts(), stored.rows(table)
+    last_us = stored.header.last_us
+    if facts.bindings:
+        ownership = Ownership(facts.bindings)
+        rows = ownership.rows_of(rows, frozenset({*(ownership.persons - gone), None}))
+        facts.consents = {
+            purpose: consent
+            for purpose, consent in facts.consents.items()
+            if ownership.at(consent.time_us) not in gone
+        }
+        # The last event may have been the erased person's: what is kept decides.
+        last_us = int(rows[-1, TIME]) if len(rows) else NEVER_US
+    _forget(facts, gone)
+    if facts.texts:
+        words = table.families[family_of(stored.header.kind)].layout.words
+        present = set(rows[:, MASK + words :].ravel().tolist())
+        facts.texts = {key: text for key, text in facts.texts.items() if key in present}
+    body = facts.to_bytes()
+    header = stored.header
+    flags = flags_of(header.kind, header.is_proven, facts)
+    return write(
+        Header(header.version, flags, header.layout, len(body), last_us, header.trimmed_us),
+        body,
+        rows.tobytes(),
+    )
+
+
+def _forget(facts: Facts, gone: frozenset[Key]) -> None:
+    facts.links = {key: link for key, link in facts.links.items() if key not in gone}
+    facts.devices = [key for key in facts.devices if key not in gone]
+    facts.bindings = [binding for binding in facts.bindings if binding.person not in gone]

@@ -1,0 +1,205 @@
+"""Reads everything that belongs to one subject: the ids of its component and its share of devices.
+
+Identity is applied here, on reading, so that a new binding moves no data and history is right at
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from dipper.engine.ports import StateReader
+from dipper.fold.records import TIME, Matrix, arrange
+from dipper.kit.errors import Unavailable
+from dipper.profile.consents import Consent, later_of
+from dipper.profile.evaluation import NOTHING_KNOWN, Known
+from dipper.profile.holdings import Holding, held, merged
+from dipper.profile.id_state import Facts, Header, read_facts, read_header, records_at
+from dipper.profile.identity import Key, Link, Ownership, component, surviving
+from dipper.profile.tags import TagTable, family_of
+from dipper.profile.traits import values_of
+
+NOBODY: frozenset[Key | None] = frozenset({None})
+
+
+class Stored(NamedTuple):
+    """The state of one id as read."""
+
+    key: Key
+    header: Header
+    data: bytes
+
+    def facts(self) -> Facts:
+        """Its facts, decoded."""
+        return read_facts(self.data, self.header)
+
+    def rows(self, table: TagTable) -> Matrix:
+        """Its records."""
+        layout = table.families[family_of(self.header.kind)].layout
+        return layout.matrix(self.data, records_at(self.header))
+
+
+class Gathered(NamedTuple):
+    """A subject as stored: its own ids with their facts, and its devices.
+
+    `rows` are its records in timeline order. `plain` is its only id, when nothing but records is
+    known of it; then no facts were decoded, because a tick looks at many such subjects.
+    """
+
+    kind: str
+    keys: tuple[Key, ...]
+    rows: Matrix
+    last_us: int
+    is_proven: bool
+    facts: tuple[Facts, ...] = ()
+    devices: tuple[tuple[Key, Facts, Ownership], ...] = ()
+    plain: Stored | None = None
+
+    def ids(self) -> list[str]:
+        """The texts of `keys`."""
+        if self.plain is not None:
+            return [self.plain.facts().id]
+        return [facts.id for facts in self.facts]
+
+    def name(self) -> tuple[str, Key]:
+        """The id that names the subject, and its key."""
+        ids = self.ids()
+        text = surviving(ids)
+        return text, self.keys[ids.index(text)]
+
+    def holdings(self, lines: Mapping[str, str]) -> tuple[Holding, ...]:
+        """What it holds now; `lines` maps product to product line."""
+        return held(merged(facts.accounts for facts in self.facts), lines)
+
+    def consents(self) -> dict[str, Consent]:
+        """The last word for each purpose, withdrawals by its devices included."""
+        own = frozenset(self.keys)
+        parts = [facts.consents for facts in self.facts]
+        parts += [
+            {
+                purpose: consent
+                for purpose, consent in facts.consents.items()
+                if ownership.at(consent.time_us) in own
+            }
+            for _, facts, ownership in self.devices
+        ]
+        return later_of(parts)
+
+    def known(self, lines: Mapping[str, str]) -> Known:
+        """What conditions read beside the records."""
+        if self.plain is not None:
+            return NOTHING_KNOWN
+        holdings = self.holdings(lines)
+        texts: dict[int, str] = {}
+        for facts in (*self.facts, *(facts for _, facts, _ in self.devices)):
+            texts |= facts.texts
+        return Known(
+            values_of(facts.traits for facts in self.facts),
+            frozenset(holding.product for holding in holdings),
+            frozenset(holding.line for holding in holdings if holding.line is not None),
+            texts,
+        )
+
+
+def gather(reader: StateReader, table: TagTable, start: Key) -> Gathered | None:
+    """The subject of an id that is no device, or a device as its own subject; None: never seen."""
+    stored = read_stored(reader, table, start)
+    if stored is None:
+        return None
+    header = stored.header
+    rows = stored.rows(table)
+    if header.is_plain:
+        return Gathered(header.kind, (start,), rows, header.last_us, header.is_proven, plain=stored)
+    facts = stored.facts()
+    if header.kind == "device":
+        own = Ownership(facts.bindings).rows_of(rows, NOBODY)
+        return Gathered("device", (start,), own, header.last_us, False, (facts,))
+    if facts.is_alone:
+        return Gathered(header.kind, (start,), rows, header.last_us, header.is_proven, (facts,))
+    return _joined(reader, table, stored, facts)
+
+
+def owner_now(reader: StateReader, table: TagTable, device: Key, now_us: int) -> Key | None:
+    """The person who has the device now, or None."""
+    stored = read_stored(reader, table, device)
+    if stored is None or stored.header.is_plain:
+        return None
+    return Ownership(stored.facts().bindings).at(now_us)
+
+
+def read_stored(reader: StateReader, table: TagTable, key: Key) -> Stored | None:
+    """The state of an id, or None. Raises Unavailable when its layout is another program's."""
+    data = reader.get("ids", key)
+    if data is None:
+        return None
+    header = read_header(data)
+    if header.layout != table.layout_code:
+        raise Unavailable(
+            "the subject state has another program's layout",
+            hint="It is being rebuilt from the log; come again.",
+        )
+    return Stored(key, header, data)
+
+
+class _Component:
+    """Reads the ids that join, each once."""
+
+    def __init__(self, reader: StateReader, table: TagTable) -> None:
+        self._reader, self._table = reader, table
+        self.found: dict[Key, tuple[Stored, Facts]] = {}
+
+    def links_of(self, key: Key) -> Mapping[Key, Link]:
+        """The links of an id; none of one that has no state (an erased one)."""
+        if key not in self.found:
+            stored = read_stored(self._reader, self._table, key)
+            if stored is None:
+                return {}
+            self.found[key] = (stored, stored.facts())
+        return self.found[key][1].links
+
+
+def _joined(reader: StateReader, table: TagTable, start: Stored, facts: Facts) -> Gathered:
+    part = _Component(reader, table)
+    part.found[start.key] = (start, facts)
+    keys = tuple(key for key in component(start.key, part.links_of) if key in part.found)
+    members = [part.found[key] for key in keys]
+    devices, shares = _devices(reader, table, members, frozenset(keys))
+    chunks = [stored.rows(table) for stored, _ in members] + shares
+    filled = [chunk for chunk in chunks if len(chunk)]
+    if len(filled) == 1:
+        rows = filled[0]
+    else:
+        rows = arrange(np.concatenate([chunks[0][:0], *filled]))
+    times = [stored.header.last_us for stored, _ in members]
+    times += [int(share[-1, TIME]) for share in shares if len(share)]
+    return Gathered(
+        start.header.kind,
+        keys,
+        rows,
+        max(times),
+        any(stored.header.is_proven for stored, _ in members),
+        tuple(facts for _, facts in members),
+        devices,
+    )
+
+
+def _devices(
+    reader: StateReader,
+    table: TagTable,
+    members: list[tuple[Stored, Facts]],
+    own: frozenset[Key | None],
+) -> tuple[tuple[tuple[Key, Facts, Ownership], ...], list[Matrix]]:
+    """The devices that were ever bound to these ids, and which of their records are theirs."""
+    devices, shares = [], []
+    for key in sorted({device for _, facts in members for device in facts.devices}):
+        stored = read_stored(reader, table, key)
+        if stored is None:
+            continue
+        facts = stored.facts()
+        ownership = Ownership(facts.bindings)
+        devices.append((key, facts, ownership))
+        shares.append(ownership.rows_of(stored.rows(table), own))
+    return tuple(devices), shares

@@ -1,0 +1,106 @@
+"""A subject as decisions and explanations read it: one frozen record of all that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dipper.engine.ports import StateReader
+from dipper.kit.hashing import hash128
+from dipper.profile.assessments import Assessment, latest
+from dipper.profile.consents import ConsentState, states_of
+from dipper.profile.erasure import tombstone
+from dipper.profile.gather import Gathered, gather, owner_now
+from dipper.profile.holdings import Holding
+from dipper.profile.id_state import NEVER_US, Facts
+from dipper.profile.identity import Key, rank, surviving
+from dipper.profile.tags import TagTable, family_of
+from dipper.profile.values import Value
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who it is and what is known at one moment.
+
+    `key` is the hash of the id that names it. `verified`: a believed source has named one of its
+    ids (a device alone never is). `caps` are contacts in each cap's window. `erased` is for the
+    caller to set who knows the key of the tombstones. A stranger has no `last_time_us`.
+    """
+
+    key: Key
+    kind: str
+    ids: tuple[str, ...]
+    verified: bool
+    tags: Mapping[str, Value]
+    segments: frozenset[str]
+    traits: Mapping[str, Value]
+    holdings: tuple[Holding, ...]
+    consents: Mapping[str, ConsentState]
+    assessment: Assessment | None
+    caps: Mapping[str, int]
+    erased: bool
+    last_time_us: int | None
+
+
+def load_subject(
+    reader: StateReader,
+    table: TagTable,
+    ids: Sequence[str],
+    now_us: int,
+    erasure_key: bytes | None = None,
+) -> Subject:
+    """The subject that these ids `idtype:value` name, at `now_us`. A stranger is no error.
+
+    Ids of persons (organisations, cases ...) come before devices, the smallest (priority, hash)
+    first; a device that somebody has now names that person. With the key of the tombstones the
+    subject says whether one of the ids is erased. Raises ValueError without ids, Unavailable while
+    the state is being rebuilt for another program.
+    """
+    if not ids:
+        raise ValueError("a subject needs at least one id")
+    named = sorted(ids, key=lambda text: (table.kind_of(text) == "device", rank(text)))
+    is_erased = erasure_key is not None and any(
+        reader.get("erased", tombstone(text, erasure_key)) is not None for text in named
+    )
+    for text in named:
+        key = hash128(text)
+        if table.kind_of(text) == "device":
+            key = owner_now(reader, table, key, now_us) or key
+        found = gather(reader, table, key)
+        if found is not None:
+            return subject_of(found, table, now_us, is_erased)
+    return subject_of(_stranger(table, named[0]), table, now_us, is_erased)
+
+
+def subject_of(found: Gathered, table: TagTable, now_us: int, is_erased: bool = False) -> Subject:
+    """Everything about a gathered subject at one moment."""
+    kind = table.kinds[found.kind]
+    known = found.known(table.lines)
+    values = kind.whole.at(found.rows, now_us, known)
+    ids = found.ids()
+    return Subject(
+        key=found.keys[ids.index(surviving(ids))],
+        kind=found.kind,
+        ids=tuple(ids),
+        verified=found.is_proven and found.kind != "device",
+        tags=dict(zip(kind.tag_names, map(values.__getitem__, kind.tag_inputs), strict=True)),
+        segments=frozenset(
+            name
+            for name, source in zip(kind.segment_names, kind.segment_inputs, strict=True)
+            if values[source]
+        ),
+        traits=known.traits,
+        holdings=found.holdings(table.lines),
+        consents=states_of(found.consents()),
+        assessment=latest(facts.assessment for facts in found.facts),
+        caps={name: values[f"cap.{name}"] for name in kind.cap_names},
+        erased=is_erased,
+        last_time_us=None if found.last_us == NEVER_US else found.last_us,
+    )
+
+
+def _stranger(table: TagTable, text: str) -> Gathered:
+    """Somebody of whom nothing is known: what counts is 0, the rest is null."""
+    kind = table.kind_of(text)
+    rows = table.families[family_of(kind)].layout.empty()
+    return Gathered(kind, (hash128(text),), rows, NEVER_US, False, (Facts(text),))

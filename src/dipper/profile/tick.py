@@ -1,0 +1,281 @@
+"""What the clock does: at a tick, who has entered or left a segment since the last one, and when.
+
+Looked at are the subjects that a batch has touched and those whose timer is due. Membership is
+evaluated at every moment at which a watched tag may have changed, so that each turn is announced
+with its exact crossing time, and a person leaves a segment when an event slides out of its window
+though nothing has happened.
+
+What was announced stays. When a late event or a new binding contradicts an announcement, a
+correction follows it; a late turn that no announcement has passed over yet is announced as a turn,
+at its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from dipper.engine.ports import StateReader
+from dipper.engine.record import Event
+from dipper.expr.dates import truncate_moment
+from dipper.fold.tags import Numbers, fold_many
+from dipper.fold.windows import NEVER, changes_between, changes_of_many
+from dipper.kit.clock import HOUR_US
+from dipper.profile.evaluation import Known
+from dipper.profile.gather import Gathered, gather, read_stored
+from dipper.profile.id_state import NEVER_US
+from dipper.profile.identity import Key, Ownership
+from dipper.profile.project import LAST_TICK, last_tick, pack_time, touched_ids
+from dipper.profile.segments import Announced, Standing, Turn, announcement, read_standing
+from dipper.profile.tags import KindTable, TagTable
+
+SUBJECTS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """Changes of the state, and what is to be appended to the log before they are written."""
+
+    changes: dict[str, dict[bytes, bytes | None]]
+    announcements: list[Event]
+
+
+@dataclass
+class _Due:
+    """A subject to look at: what was announced of it, and from when on it may be another.
+
+    `before` are the timers that its ids have.
+    """
+
+    found: Gathered
+    key: Key
+    standing: Standing
+    before: dict[Key, int]
+    known: Known
+    since_us: int
+    has_turned: bool = False
+
+
+def tick(
+    reader: StateReader, table: TagTable, touched: Mapping[Key, int] | None, now_us: int
+) -> Ticked:
+    """The turns up to `now_us`. `touched` are the ids touched since the last tick (`touched_ids`
+    when None).
+
+    The caller appends the announcements first and writes the changes, with the position behind the
+    tick's record, when these are on disk. After a crash in between the same announcements come out
+    again, with the same ids.
+    """
+    before_us = last_tick(reader)
+    pending = touched_ids(reader) if touched is None else touched
+    changes: dict[str, dict[bytes, bytes | None]] = {
+        "meta": {LAST_TICK: pack_time(now_us)},
+        "touched": dict.fromkeys(pending),
+        "segments": {},
+        "timers": {},
+    }
+    step = _Tick(reader, table, before_us if before_us != NEVER_US else now_us, now_us, changes)
+    subjects = step.subjects(pending)
+    while part := list(islice(subjects, SUBJECTS_AT_ONCE)):
+        for kind in dict.fromkeys(due.found.kind for due in part):
+            step.look([due for due in part if due.found.kind == kind], table.kinds[kind])
+    return Ticked(changes, step.announcements)
+
+
+class _Tick:
+    """One tick from `before_us` (exclusive) to `now_us`."""
+
+    def __init__(
+        self,
+        reader: StateReader,
+        table: TagTable,
+        before_us: int,
+        now_us: int,
+        changes: dict[str, dict[bytes, bytes | None]],
+    ) -> None:
+        self.reader, self.table = reader, table
+        self.before_us, self.now_us = before_us, now_us
+        self.changes = changes
+        self.announcements: list[Event] = []
+
+    # --- whom to look at --------------------------------------------------------------------
+
+    def subjects(self, pending: Mapping[Key, int]) -> Iterator[_Due]:
+        """The subjects of touched ids and of due timers, each once."""
+        seen: set[Key] = set()
+        for start, since_us in self._starts(pending):
+            if start in seen:
+                continue
+            found = gather(self.reader, self.table, start)
+            if found is None or not self.table.kinds[found.kind].announced:
+                continue
+            seen.update(found.keys)
+            times = [since_us, *(pending.get(key, NEVER) for key in found.keys)]
+            times += [pending.get(key, NEVER) for key, _, _ in found.devices]
+            yield self._due(found, min(times))
+
+    def _starts(self, pending: Mapping[Key, int]) -> Iterator[tuple[Key, int]]:
+        for key, since_us in pending.items():
+            owners = self._owners(key)
+            if owners is None:
+                yield key, since_us
+            else:
+                yield from ((owner, since_us) for owner in owners)
+        end = (self.now_us + 1).to_bytes(8, "big")
+        for timer, _ in self.reader.scan("timers", b"", end):
+            self.changes["timers"].setdefault(timer, None)
+            yield timer[8:], NEVER
+
+    def _owners(self, key: Key) -> Iterable[Key] | None:
+        """The persons whose records a device holds; None for an id that is its own subject."""
+        stored = read_stored(self.reader, self.table, key)
+        if stored is None or stored.header.kind != "device" or stored.header.is_plain:
+            return None
+        persons = Ownership(stored.facts().bindings).persons
+        return sorted(persons) if persons else None
+
+    def _due(self, found: Gathered, since_us: int) -> _Due:
+        key = found.keys[0] if len(found.keys) == 1 else found.name()[1]
+        stored = {
+            own: read_standing(value)
+            for own in found.keys
+            if (value := self.reader.get("segments", own)) is not None
+        }
+        standing = stored[key] if stored.keys() == {key} else _united(stored.values())
+        before = {own: said.due_us for own, said in stored.items()}
+        return _Due(found, key, standing, before, found.known(self.table.lines), since_us)
+
+    # --- what has turned --------------------------------------------------------------------
+
+    def look(self, part: list[_Due], kind: KindTable) -> None:
+        """Evaluate subjects of one kind at all moments that count, and note what has turned."""
+        evaluation = kind.segments
+        rows = np.concatenate([due.found.rows for due in part])
+        ends = np.cumsum([len(due.found.rows) for due in part])
+        begins = ends - [len(due.found.rows) for due in part]
+        after = np.full(len(part), self.before_us, dtype=np.int64)
+        starts, moments, following = changes_of_many(
+            rows, begins, ends, after, self.now_us, evaluation.watch
+        )
+        which, when = self._moments(part, starts, moments)
+        values, nulls = fold_many(rows, begins[which], ends[which], when, evaluation.fold)
+        plain = evaluation.plain(values, nulls, [part[s].known.texts for s in which.tolist()])
+        places: list[list[int]] = [[] for _ in part]
+        for place, s in enumerate(which.tolist()):
+            places[s].append(place)
+        times = when.tolist()
+        for s, due in enumerate(part):
+            path = [
+                (times[place], self._members(kind, plain[place], due, times[place]))
+                for place in places[s]
+            ]
+            self._announce(due, kind, path)
+            self._set(due, kind, int(following[s]))
+
+    def _moments(
+        self, part: list[_Due], starts: Numbers, moments: Numbers
+    ) -> tuple[Numbers, Numbers]:
+        """(subject, moment) pairs: the last tick where something came late, then each change.
+
+        Who has no change in between is looked at now, because facts may have changed.
+        """
+        which: list[int] = []
+        when: list[int] = []
+        bounds, all_moments = starts.tolist(), moments.tolist()
+        for s, due in enumerate(part):
+            own = all_moments[bounds[s] : bounds[s + 1]]
+            if due.since_us <= self.before_us:
+                if self.before_us < self.now_us:
+                    own = [self.before_us, *own]
+            elif due.since_us <= self.now_us and due.since_us not in own:
+                # A fact has changed, which is no record of a window.
+                own = sorted([due.since_us, *own])
+            own = own or [self.now_us]
+            which += [s] * len(own)
+            when += own
+        return np.array(which, dtype=np.int64), np.array(when, dtype=np.int64)
+
+    def _members(
+        self, kind: KindTable, plain: Sequence[object], due: _Due, moment_us: int
+    ) -> frozenset[str]:
+        values = kind.segments.environment(plain, due.known, moment_us)  # type: ignore[arg-type]
+        return frozenset(name for name, source in kind.announced if values[source])
+
+    def _announce(self, due: _Due, kind: KindTable, path: list[tuple[int, frozenset[str]]]) -> None:
+        members = due.standing.members & kind.rules.keys()
+        for moment_us, now in path:
+            for segment in sorted(members ^ now):
+                is_member = segment in now
+                if moment_us <= self.before_us:
+                    crossing_us = self._crossing(due, kind, segment, is_member, moment_us)
+                else:
+                    crossing_us = moment_us
+                self._turn(due, kind, segment, is_member, crossing_us)
+            members = now
+
+    def _crossing(
+        self, due: _Due, kind: KindTable, segment: str, is_member: bool, until_us: int
+    ) -> int:
+        """When a late turn took place: back from `until_us` to where membership was another."""
+        evaluation, rows = kind.segments, due.found.rows
+        first = int(rows[0, 0]) if len(rows) else until_us
+        since_us = max(due.since_us, min(first, until_us))
+        crossing_us = until_us
+        moments = changes_between(rows, since_us - 1, until_us, evaluation.watch)
+        for moment_us in reversed(moments.tolist()):
+            values = evaluation.at(rows, moment_us, due.known)
+            if bool(values[f"segment.{segment}"]) != is_member:
+                return crossing_us
+            crossing_us = moment_us
+        return crossing_us
+
+    def _turn(
+        self, due: _Due, kind: KindTable, segment: str, is_member: bool, crossing_us: int
+    ) -> None:
+        known = due.standing.segments.get(segment)
+        turn: Turn = "segment_entered" if is_member else "segment_left"
+        if known is not None and known.crossing_us >= crossing_us:
+            turn = "segment_corrected"
+        said = Announced(is_member, crossing_us, self.now_us)
+        due.standing.segments[segment] = said
+        due.has_turned = True
+        text = due.found.name()[0]
+        event = announcement(
+            turn, text, due.found.kind, segment, kind.rules[segment], self.table.program, said
+        )
+        self.announcements.append(event)
+
+    def _set(self, due: _Due, kind: KindTable, following_us: int) -> None:
+        """Store what was announced, and the timer for the next change by the clock alone."""
+        if kind.segments.reads_now:
+            following_us = min(following_us, truncate_moment("hour", self.now_us) + HOUR_US)
+        is_same = due.before.keys() == {due.key} or not due.before
+        if is_same and not due.has_turned and due.standing.due_us == following_us:
+            return
+        due.standing.due_us = following_us
+        timers, rows = self.changes["timers"], self.changes["segments"]
+        for key, due_us in due.before.items():
+            timers.setdefault(_timer(due_us, key), None)
+            if key != due.key:
+                rows[key] = None
+        if following_us != NEVER:
+            timers[_timer(following_us, due.key)] = b""
+        rows[due.key] = due.standing.to_bytes()
+
+
+def _timer(due_us: int, key: Key) -> bytes:
+    return due_us.to_bytes(8, "big") + key
+
+
+def _united(standings: Iterable[Standing]) -> Standing:
+    """What was announced of ids that have become one subject: of each segment the last word."""
+    united = Standing(NEVER)
+    for standing in standings:
+        for segment, said in standing.segments.items():
+            known = united.segments.get(segment)
+            if known is None or (said.tick_us, said) > (known.tick_us, known):
+                united.segments[segment] = said
+    return united
