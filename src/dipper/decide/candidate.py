@@ -40,8 +40,9 @@ class CapRule:
 class Candidate:
     """One offer in one placement. `index` is its place in the order by name.
 
-    `conflicts` are inputs that it reads although none of its purposes allows it. Levels are 1 to 5; times are µs, `on_sale_until_us` exclusive; a None level or class means that
-    the product's row does not say.
+    `conflicts` are inputs that it reads although none of its purposes allows it. Levels are 1 to
+    5; times are µs, `on_sale_until_us` exclusive; a None level or class means that the product's
+    row does not say.
     """
 
     index: int

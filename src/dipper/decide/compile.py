@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from dipper.decide.candidate import Candidate, CapRule, ConsentRule
 from dipper.decide.condition import Condition, make_condition
 from dipper.decide.features import FeatureSpace, feature_space
-from dipper.decide.gates.registry import Gate, built_in
+from dipper.decide.gates.registry import Gate
 from dipper.decide.inputs import NOW, Inputs, input_of
+from dipper.decide.rank.exploration import Exploration
+from dipper.decide.rank.ranker import Ranker
+from dipper.decide.ranking import Ranking
 from dipper.decide.screen import Screen, inputs_of
+from dipper.experiment.arms import Shares
 from dipper.expr.dates import midnight
-from dipper.kit.errors import BadInput
+from dipper.expr.types import Type
+from dipper.kit.errors import BadInput, did_you_mean
 from dipper.spec import lineage
+from dipper.spec.document import Spec
 from dipper.spec.expressions import Expressions, parse_all
 from dipper.spec.kinds.cap import Cap
 from dipper.spec.kinds.offer import CONDITIONS, Offer
@@ -27,7 +34,7 @@ from dipper.spec.kinds.policy import Policy
 from dipper.spec.kinds.purpose import Purpose
 from dipper.spec.kinds.table import PRODUCT, PRODUCT_COLUMNS
 from dipper.spec.program import Program
-from dipper.spec.scope import offer_scope
+from dipper.spec.scope import offer_scope, subject_of
 from dipper.spec.tables import Row, TableVersion
 
 Tables = Mapping[str, TableVersion]
@@ -37,21 +44,29 @@ Tables = Mapping[str, TableVersion]
 class Place:
     """A placement, ready to decide. `candidates` are in order of their names.
 
-    `space` has the features that every candidate may be ranked by; `withheld` names those that one
-    of the candidates' purposes forbids, so that nobody is ranked by them here.
+    `withheld` names the policy's features that the purposes of one of the candidates forbid, so
+    that nobody is ranked by them here.
     """
 
     placement: Placement
     policy: Policy
+    shares: Shares
     candidates: tuple[Candidate, ...]
     gates: tuple[Gate, ...]
     inputs: Inputs
     screen: Screen
-    space: FeatureSpace
+    ranking: Ranking
     withheld: frozenset[str]
 
+    @cached_property
+    def by_name(self) -> Mapping[str, Candidate]:
+        """The candidates by name."""
+        return {offer.name: offer for offer in self.candidates}
 
-def compile_places(program: Program, tables: Tables, gates: Sequence[Gate]) -> dict[str, Place]:
+
+def compile_places(
+    program: Program, tables: Tables, gates: Sequence[Gate], rankers: Mapping[str, Ranker]
+) -> dict[str, Place]:
     """All placements of a program, by name.
 
     Raises ExpressionError for an expression that does not parse, BadInput for a gate or a placement
@@ -61,8 +76,19 @@ def compile_places(program: Program, tables: Tables, gates: Sequence[Gate]) -> d
         program, parse_all(program), tables.get(PRODUCT), lineage.effective_purposes(program)
     )
     return {
-        name: _place(bank, placement, gates) for name, placement in program.of(Placement).items()
+        name: _place(bank, placement, gates, rankers)
+        for name, placement in program.of(Placement).items()
     }
+
+
+def policy_features(program: Program, policy: Policy, types: Mapping[str, Type]) -> FeatureSpace:
+    """The feature space in which a policy learns, at whichever placement."""
+    return feature_space(program, policy.features, offer_types(program, policy, types))
+
+
+def offer_types(program: Program, spec: Spec, tag_types: Mapping[str, Type]) -> Mapping[str, Type]:
+    """The types of the inputs that an offer or a policy may read."""
+    return offer_scope(program, subject_of(program, spec), tag_types).columns
 
 
 @dataclass(frozen=True)
@@ -75,8 +101,43 @@ class _Bank:
     effective: Mapping[lineage.Key, lineage.Purposes]
 
 
-def _place(bank: _Bank, placement: Placement, gates: Sequence[Gate]) -> Place:
+def _place(
+    bank: _Bank, placement: Placement, gates: Sequence[Gate], rankers: Mapping[str, Ranker]
+) -> Place:
     program = bank.program
+    policy = _policy(program, placement)
+    candidates = _candidates(bank, placement)
+    withheld = _withheld(bank, policy, candidates)
+    features = policy_features(program, policy, bank.expressions.tag_types)
+    space = features.without(withheld)
+    scope = offer_scope(program, placement.subject, bank.expressions.tag_types)
+    names = {NOW} | inputs_of(gates, candidates) | set(space.inputs)
+    inputs = Inputs(tuple(input_of(name, scope) for name in sorted(names)))
+    return Place(
+        placement=placement,
+        policy=policy,
+        shares=Shares(policy.shares.treated, policy.shares.control, policy.shares.placebo),
+        candidates=candidates,
+        gates=tuple(gates),
+        inputs=inputs,
+        screen=Screen(gates, candidates, inputs.names),
+        ranking=Ranking(
+            candidates,
+            space,
+            exploration_of(policy),
+            _ranker(rankers, policy).learner(features.names).model(),
+        ),
+        withheld=frozenset(withheld),
+    )
+
+
+def exploration_of(policy: Policy) -> Exploration:
+    """How a policy explores. Raises BadInput for a method that there is not."""
+    settings = policy.exploration
+    return Exploration(settings.method, settings.epsilon, settings.scale)
+
+
+def _policy(program: Program, placement: Placement) -> Policy:
     policy = program.of(Policy).get(placement.policy)
     if policy is None:
         raise BadInput(
@@ -84,23 +145,26 @@ def _place(bank: _Bank, placement: Placement, gates: Sequence[Gate]) -> Place:
             where=f"placement '{placement.name}'",
             hint="`dipper check` finds this before `apply`.",
         )
-    offers = sorted(
-        (o for o in program.of(Offer).values() if placement.name in o.placements),
-        key=lambda offer: offer.name,
-    )
-    candidates = tuple(
-        _candidate(bank, placement, offer, index) for index, offer in enumerate(offers)
-    )
-    withheld = _withheld(bank, policy, candidates)
-    scope = offer_scope(program, placement.subject, bank.expressions.tag_types)
-    space = feature_space(
-        program, [name for name in policy.features if name not in withheld], scope.columns
-    )
-    names = {NOW} | inputs_of(gates, candidates) | set(space.inputs)
-    inputs = Inputs(tuple(input_of(name, scope) for name in sorted(names)))
-    screen = Screen(gates, candidates, inputs.names)
-    return Place(
-        placement, policy, candidates, tuple(gates), inputs, screen, space, frozenset(withheld)
+    return policy
+
+
+def _ranker(rankers: Mapping[str, Ranker], policy: Policy) -> Ranker:
+    ranker = rankers.get(policy.ranker)
+    if ranker is None:
+        raise BadInput(
+            f"expected one of {', '.join(rankers)}, got '{policy.ranker}'",
+            where=f"policy '{policy.name}', ranker",
+            hint=did_you_mean(policy.ranker, rankers),
+        )
+    return ranker
+
+
+def _candidates(bank: _Bank, placement: Placement) -> tuple[Candidate, ...]:
+    """The offers of a placement in order of their names, whatever their order in the specs."""
+    offers = bank.program.of(Offer)
+    names = sorted(name for name, offer in offers.items() if placement.name in offer.placements)
+    return tuple(
+        _candidate(bank, placement, offers[name], index) for index, name in enumerate(names)
     )
 
 
@@ -123,9 +187,7 @@ def _candidate(bank: _Bank, placement: Placement, offer: Offer, index: int) -> C
     row = bank.products.lookup(offer.product) if bank.products and offer.product else None
     columns = bank.products.columns if bank.products else PRODUCT_COLUMNS
     constants = {f"product.{name}": row[name] if row else None for name in columns}
-    conditions = {
-        name: _condition(bank.expressions, offer, name, constants) for name in CONDITIONS
-    }
+    conditions = {name: _condition(bank.expressions, offer, name, constants) for name in CONDITIONS}
     cell: Mapping[str, Any] = row or {}
     purposes = bank.program.of(Purpose)
     return Candidate(
@@ -139,9 +201,7 @@ def _candidate(bank: _Bank, placement: Placement, offer: Offer, index: int) -> C
         value_fen=offer.value_fen,
         purposes=tuple(sorted(offer.purposes)),
         unknown_purposes=tuple(sorted(set(offer.purposes) - purposes.keys())),
-        conflicts=tuple(
-            lineage.conflicts(bank.program, offer, offer.purposes, bank.effective)
-        ),
+        conflicts=tuple(lineage.conflicts(bank.program, offer, offer.purposes, bank.effective)),
         consents=_consents(purposes, offer),
         caps=_caps(bank.program, placement, offer, cell.get("line")),
         product=offer.product,

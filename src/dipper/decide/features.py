@@ -8,7 +8,7 @@ log1p (counts and amounts span decades), texts become one column for each declar
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,6 +46,10 @@ class FeatureSpace:
 
     columns: tuple[Column, ...]
 
+    def without(self, inputs: Collection[str]) -> FeatureSpace:
+        """The columns that do not read these inputs."""
+        return FeatureSpace(tuple(one for one in self.columns if one.input not in inputs))
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all numbers of the vector in order."""
@@ -56,11 +60,11 @@ class FeatureSpace:
         """The inputs that the columns read, each once, in order of appearance."""
         return tuple(dict.fromkeys(column.input for column in self.columns))
 
-    def vector(self, values: Mapping[str, Any], now_us: int) -> Vector:
-        """The vector of given inputs. One that is absent or None counts as not known: 0."""
+    def vector(self, values: Sequence[Any], places: Mapping[str, int], now_us: int) -> Vector:
+        """The vector of values, where `places` says at which place each input stands."""
         numbers = [1.0]
         for column in self.columns:
-            numbers.append(_number(column, values.get(column.input), now_us))
+            numbers.append(_number(column, values[places[column.input]], now_us))
         return np.array(numbers)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from dipper.expr.types import Scope, Type
@@ -133,6 +134,11 @@ class Inputs:
     def names(self) -> tuple[str, ...]:
         """Their names in order."""
         return tuple(one.name for one in self.inputs)
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place of each name."""
+        return {name: place for place, name in enumerate(self.names)}
 
     def collect(
         self,

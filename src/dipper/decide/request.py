@@ -51,7 +51,7 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     product: str | None
     treatment: str
     title: dict[str, str]
-    content: dict[str, str] | None
+    content: dict[str, str]
     score: float
     probability: float
     link: str | None

@@ -174,7 +174,8 @@ def _row(
 
 def _without_condition(gate: Gate, offer: Candidate) -> Candidate:
     """The offer as the gate's own rule sees it."""
-    return dataclasses.replace(offer, **{gate.CONDITION: None}) if gate.CONDITION else offer
+    nothing: dict[str, Any] = {gate.CONDITION: None}
+    return dataclasses.replace(offer, **nothing) if gate.CONDITION else offer
 
 
 def _hashable(gate: Gate, rule: Candidate, names: tuple[str, ...]) -> Any:

@@ -32,12 +32,13 @@ class Chosen(msgspec.Struct, frozen=True, array_like=True):
 class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One decision, as stored.
 
-    `values` has one value an input, in the placement's order. `denied` has one digit (base 36) a
-    candidate in the order by name: 0 passed, else 1 + the place in `gates` of the first gate that
-    denied. `scores` and `probabilities` are little-endian float32 of the ranked candidates in the
-    order by name, the latter for the first slot. `offers` was given; `would` is what the ranker
-    chose where the arm gave something else. `passed` counts offers but not placebos. `subject` is
-    empty when the decision must name nobody.
+    `values` and `flags` have one value an input in the placement's order: a digit for a bool ('-'
+    is not known), the others as JSON. `denied` has one digit (base 36) a candidate in the order by
+    name: 0 passed, else 1 + the place in `gates` of the first gate that denied. `scores` (float32)
+    and `probabilities` (float16, for the first slot) are little-endian, of the ranked candidates in
+    the order by name. `offers` was given; `would` is what the ranker chose where the arm gave
+    something else. `passed` counts offers but not placebos. `subject` is the key in hex, empty when
+    the decision must name nobody. `model` is empty before there is one.
     """
 
     decision_id: str
@@ -51,6 +52,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str
     draw: float
     limit: int
+    flags: str
     values: list[Any]
     gates: tuple[str, ...]
     denied: str
@@ -102,12 +104,23 @@ def unpack_denied(denied: str) -> list[int]:
     return list(denied.encode("ascii").translate(_FROM_DIGIT))
 
 
-def pack_floats(values: np.ndarray[Any, Any]) -> bytes:
+def pack_scores(scores: np.ndarray[Any, Any]) -> bytes:
     """Little-endian float32."""
-    return np.asarray(values, dtype="<f4").tobytes()
+    return scores.astype("<f4").tobytes()
 
 
-def unpack_floats(data: bytes) -> list[float]:
-    """The numbers behind `scores` and `probabilities`."""
-    numbers: list[float] = np.frombuffer(data, dtype="<f4").astype(float).tolist()
+def unpack_scores(data: bytes) -> list[float]:
+    """The numbers of `Trace.scores`."""
+    numbers: list[float] = np.frombuffer(data, "<f4").astype(float).tolist()
+    return numbers
+
+
+def pack_probabilities(probabilities: np.ndarray[Any, Any]) -> bytes:
+    """Little-endian float16: three digits; those that were used stand exactly in the offers."""
+    return probabilities.astype("<f2").tobytes()
+
+
+def unpack_probabilities(data: bytes) -> list[float]:
+    """The numbers of `Trace.probabilities`."""
+    numbers: list[float] = np.frombuffer(data, "<f2").astype(float).tolist()
     return numbers

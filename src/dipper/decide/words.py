@@ -1,7 +1,7 @@
 """A condition in words, with the titles that people gave to its inputs.
 
-`person.age >= 18 AND NOT holds('wealth.r2')` becomes 「年龄 ≥ 18」 and 「未持有「稳健增长理财」」. What has
-no everyday form is written as a call, so that nothing is ever hidden.
+`person.age >= 18` becomes 年龄 ≥ 18, `NOT holds('wealth.r2')` 未持有「稳健增长理财」. What has no
+everyday form is written as a call, so that nothing is ever hidden.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Words:
         if name == "now()":
             return self.both("当前时间", "now")
         if name.startswith(("holds(", "holds_line(")):
-            return self._holding(name, is_held=True)
+            held = self._holding(name, is_held=True)
+            return self.both(f"是否{held}", f"whether the person {held}")
         if prefix in ("tag", "segment", "cap"):
             return self.title(prefix, rest)
         if prefix == "consent":
@@ -78,7 +79,7 @@ class Words:
             return _BOOL[self.language][value]
         if isinstance(value, int) and self._is_money(name):
             return format_money(value)
-        return str(value)
+        return self.quoted(value) if isinstance(value, str) else str(value)
 
     def _is_money(self, name: str) -> bool:
         prefix, _, rest = name.partition(".")
@@ -92,19 +93,12 @@ class Words:
 
     def _holding(self, name: str, *, is_held: bool) -> str:
         function, _, literal = name[:-2].partition("('")
+        not_zh, verb = ("", "holds") if is_held else ("未", "does not hold")
         if function == "holds":
             what = self.quoted(self.product(literal))
-            return (
-                self.both(f"持有{what}", f"holds {what}")
-                if is_held
-                else self.both(f"未持有{what}", f"does not hold {what}")
-            )
+            return self.both(f"{not_zh}持有{what}", f"{verb} {what}")
         what = self.quoted(literal)
-        return (
-            self.both(f"持有{what}类产品", f"holds a product of line {what}")
-            if is_held
-            else self.both(f"未持有{what}类产品", f"holds no product of line {what}")
-        )
+        return self.both(f"{not_zh}持有{what}类产品", f"{verb} a product of line {what}")
 
     # Conditions.
 
@@ -134,6 +128,11 @@ class Words:
             return self.both(f"属于客群{self.quoted(title)}", f"in segment {self.quoted(title)}")
         return title
 
+    def _host_call(self, node: tree.HostCall) -> str:
+        if node.type == "bool":
+            return self._holding(node.name, is_held=True)
+        return self.input(node.name)
+
     def _not(self, node: tree.Not) -> str:
         inner = node.operand
         if isinstance(inner, tree.HostCall) and inner.type == "bool":
@@ -144,16 +143,14 @@ class Words:
         return self.both(f"非（{self.condition(inner)}）", f"not ({self.condition(inner)})")
 
     def _compare(self, node: tree.Compare) -> str:
-        return " ".join(
-            (self._side(node.left, node.right), _OPERATORS[node.operator])
-            + (self._side(node.right, node.left),)
-        )
+        left, right = self._side(node.left, node.right), self._side(node.right, node.left)
+        return f"{left} {_OPERATORS[node.operator]} {right}"
 
     def _side(self, node: Node, other: Node) -> str:
         """One side of a comparison; a number beside an amount of money is written as money."""
-        if isinstance(node, tree.Constant) and isinstance(other, tree.Column):
-            if node.type == "int" and isinstance(node.value, int) and self._is_money(other.name):
-                return format_money(node.value)
+        is_amount = isinstance(other, tree.Column) and self._is_money(other.name)
+        if is_amount and isinstance(node, tree.Constant) and type(node.value) is int:
+            return format_money(node.value)
         return self.condition(node)
 
     def _between(self, node: tree.Between) -> str:
@@ -164,17 +161,17 @@ class Words:
     def _in(self, node: tree.In) -> str:
         items = self.both("、", ", ").join(map(self.condition, node.items))
         what = self.condition(node.operand)
-        return self.both(f"{what}为 {items} 之一", f"{what} is one of {items}")
+        return self.both(f"{what}为{items}之一", f"{what} is one of {items}")
 
     def _is_null(self, node: tree.IsNull) -> str:
         what = self.condition(node.operand)
         return self.both(f"{what}未知", f"{what} is not known")
 
     def _and(self, node: tree.And) -> str:
-        return self.both(" 且 ", " and ").join(map(self._grouped, node.operands))
+        return self.both("且", " and ").join(map(self._grouped, node.operands))
 
     def _or(self, node: tree.Or) -> str:
-        return self.both(" 或 ", " or ").join(map(self._grouped, node.operands))
+        return self.both("或", " or ").join(map(self._grouped, node.operands))
 
     def _grouped(self, node: Node) -> str:
         text = self.condition(node)
@@ -189,7 +186,7 @@ class Words:
 _WRITERS: Mapping[type[Node], Callable[[Words, Any], str]] = {
     tree.Constant: Words._constant,
     tree.Column: Words._column,
-    tree.HostCall: lambda words, node: words.input(node.name),
+    tree.HostCall: Words._host_call,
     tree.ToDouble: lambda words, node: words.condition(node.operand),
     tree.Not: Words._not,
     tree.Compare: Words._compare,

@@ -1,4 +1,4 @@
-"""Whether the offer makes sense now: the product is on sale, and the offer's own condition holds."""
+"""Whether the offer makes sense now: its product is on sale and its own condition holds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 from dipper.decide.candidate import Candidate
 from dipper.decide.condition import judge_condition
-from dipper.decide.gates.verdict import Reason, Rule, Verdict, denied
-from dipper.kit.clock import to_iso
+from dipper.decide.gates.verdict import INPUT_MISSING, Reason, Rule, Verdict, denied
 
 NAME = "applicable"
 TITLE = {"zh": "适用条件", "en": "applicability"}
@@ -20,16 +19,19 @@ OFFER = ("applicable", "on_sale_from_us", "on_sale_until_us")
 NEEDS = ("*",)
 CONDITION = "applicable"
 REASONS = {
+    INPUT_MISSING: Reason("APPL-01", "缺少判断所需的信息：{missing}", "not known: {missing}"),
     "condition_not_met": Reason(
         "APPL-01",
         "当前不满足适用条件：{condition}",
         "the condition of applicability does not hold: {condition}",
     ),
     "not_yet_on_sale": Reason(
-        "APPL-02", "该产品尚未开售（{sale_from} 起）", "the product is on sale from {sale_from}"
+        "APPL-02",
+        "该产品尚未开售（{sale_from_us} 起售）",
+        "the product is on sale from {sale_from_us}",
     ),
     "no_longer_on_sale": Reason(
-        "APPL-02", "该产品已停售（{sale_to} 止）", "the product was on sale until {sale_to}"
+        "APPL-02", "该产品已停售（售至 {sale_to_us}）", "the product was on sale until {sale_to_us}"
     ),
 }
 
@@ -44,7 +46,7 @@ def needs(offer: Candidate) -> tuple[str, ...]:
 def check(offer: Candidate, inputs: Mapping[str, Any]) -> Verdict:
     """Inside the period of sale (both ends in the bank's zone), then the condition must be TRUE."""
     if offer.on_sale_from_us is not None and inputs["now()"] < offer.on_sale_from_us:
-        return denied("not_yet_on_sale", sale_from=to_iso(offer.on_sale_from_us))
+        return denied("not_yet_on_sale", sale_from_us=offer.on_sale_from_us)
     if offer.on_sale_until_us is not None and inputs["now()"] >= offer.on_sale_until_us:
-        return denied("no_longer_on_sale", sale_to=to_iso(offer.on_sale_until_us))
+        return denied("no_longer_on_sale", sale_to_us=offer.on_sale_until_us - 1)
     return judge_condition(offer.applicable, inputs)

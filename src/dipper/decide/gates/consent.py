@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dipper.decide.candidate import Candidate
-from dipper.decide.gates.verdict import PASSED, Reason, Rule, Verdict, denied
+from dipper.decide.gates.verdict import INPUT_MISSING, PASSED, Reason, Rule, Verdict, denied
 
 
 def _article(zh: str, en: str) -> dict[str, str]:
@@ -32,6 +32,7 @@ OFFER = ("consents",)
 NEEDS = ("consent.*",)
 CONDITION = ""
 REASONS = {
+    INPUT_MISSING: Reason("PI-01", "未取得客户{missing}", "not given: {missing}"),
     "consent_withdrawn": Reason(
         "PI-03",
         "客户已撤回对「{purpose}」的授权同意",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dipper.decide.candidate import Candidate
-from dipper.decide.gates.verdict import PASSED, Reason, Rule, Verdict, denied
+from dipper.decide.gates.verdict import INPUT_MISSING, PASSED, Reason, Rule, Verdict, denied
 
 NAME = "contact_cap"
 TITLE = {"zh": "触达频控", "en": "contact cap"}
@@ -27,6 +27,7 @@ OFFER = ("caps",)
 NEEDS = ("cap.*",)
 CONDITION = ""
 REASONS = {
+    INPUT_MISSING: Reason("ALG-04", "缺少触达次数：{missing}", "contacts not known: {missing}"),
     "cap_reached": Reason(
         "ALG-04",
         "已达触达频控上限：「{cap}」{count} 次，上限 {limit} 次",

@@ -7,7 +7,7 @@ from typing import Any
 
 from dipper.decide.candidate import Candidate
 from dipper.decide.condition import judge_condition
-from dipper.decide.gates.verdict import Reason, Rule, Verdict
+from dipper.decide.gates.verdict import INPUT_MISSING, Reason, Rule, Verdict
 
 NAME = "eligible"
 TITLE = {"zh": "准入条件", "en": "eligibility"}
@@ -16,6 +16,7 @@ OFFER = ("eligible",)
 NEEDS = ("*",)
 CONDITION = "eligible"
 REASONS = {
+    INPUT_MISSING: Reason("ELIG-01", "缺少判断所需的信息：{missing}", "not known: {missing}"),
     "condition_not_met": Reason(
         "ELIG-01",
         "客户不满足准入条件：{condition}",

@@ -2,8 +2,9 @@
 
 What it reads is followed through tags and segments down to events and properties
 (`dipper.spec.lineage`), so that a health event does not become a marketing reason by being counted
-first. `dipper check` refuses a spec that breaks this, so on an applied program the gate never speaks. It
-stands here all the same: a program compiled past the check must not decide past the rule.
+first. `dipper check` refuses a spec that breaks this, so on an applied program the gate never
+speaks. It stands here all the same: a program compiled past the check must not decide past the
+rule.
 """
 
 from __future__ import annotations

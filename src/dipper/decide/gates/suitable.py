@@ -11,7 +11,7 @@ from typing import Any
 
 from dipper.decide.candidate import Candidate
 from dipper.decide.condition import judge_condition
-from dipper.decide.gates.verdict import Reason, Rule, Verdict, denied, input_missing
+from dipper.decide.gates.verdict import INPUT_MISSING, Reason, Rule, Verdict, denied, input_missing
 
 _SOURCE = {
     "zh": "金融机构产品适当性管理办法",
@@ -30,10 +30,11 @@ OFFER = ("product", "product_class", "risk_issuer", "risk_seller", "suitable")
 NEEDS = ("assessment.level", "assessment.valid_until_us", "now()", "*")
 CONDITION = "suitable"
 REASONS = {
+    INPUT_MISSING: Reason("SUIT-02", "缺少{missing}", "not known: {missing}"),
     "assessment_expired": Reason(
         "SUIT-02",
-        "客户的风险承受能力评估已于 {expired} 过期",
-        "the person's risk assessment expired on {expired}",
+        "客户的风险承受能力评估已于 {expired_us} 过期",
+        "the person's risk assessment expired on {expired_us}",
     ),
     "level_unknown": Reason(
         "SUIT-01",

@@ -1,4 +1,4 @@
-"""What a gate says: a refusal is a value with a code and the numbers behind it, never an exception."""
+"""What a gate says. A refusal is a value with a code and numbers, never an exception."""
 
 from __future__ import annotations
 

@@ -1,0 +1,122 @@
+"""From the offers that passed to an order with probabilities: propensity times value, explored.
+
+Expected value = propensity x `value_fen`: the model's expected reward of the offer for this person,
+times what an opening is worth to the bank. Slots are drawn from the policy's exploration, and each
+one's probability is logged. Without personalisation the order is by value and name, the same for
+everybody (PI-10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from dipper.decide.candidate import Candidate
+from dipper.decide.features import FeatureSpace, Vector
+from dipper.decide.rank.exploration import Exploration, fill_slots
+from dipper.decide.rank.model import Floats, Ints, Model, scores
+from dipper.kit.hashing import digest
+
+MODELS_KEPT = 4
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model with its address."""
+
+    hash: str
+    model: Model
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Published:
+        """A published model's bytes. Raises Corrupt."""
+        return cls(digest(data), Model.from_bytes(data))
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """The order of a decision. `candidates` are the places of those that were ranked.
+
+    `scores` are expected values in 分 and `probabilities` those of the first slot, both aligned to
+    `candidates`; `order` are places in them, one a slot, with the `propensity` of each for its
+    slot, given the slots before.
+    """
+
+    candidates: Ints
+    scores: Floats
+    probabilities: Floats
+    order: Sequence[int]
+    propensity: Sequence[float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """A model beside a placement: the row of each candidate, and which of our numbers it reads."""
+
+    model: Model
+    rows: Ints
+    columns: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """How a placement ranks. `space` has the features that it may read, `cold` is the model before
+    the first one is published."""
+
+    candidates: tuple[Candidate, ...]
+    space: FeatureSpace
+    exploration: Exploration
+    cold: Model
+    _fitted: dict[str, _Fitted] = field(default_factory=dict)
+
+    @cached_property
+    def worth(self) -> Floats:
+        """What an opening of each candidate is worth, in 分."""
+        return np.array([float(offer.value_fen) for offer in self.candidates])
+
+    def personalised(
+        self,
+        passed: Ints,
+        vector: Vector,
+        published: Published | None,
+        draw: float,
+        limit: int,
+    ) -> Ranked:
+        """Slots for one person. `passed` are the places of the candidates to rank."""
+        fitted = self._fit(published)
+        x = np.where(fitted.columns < 0, 0.0, vector[fitted.columns])
+        rows = fitted.rows[passed]
+        worth = self.worth[passed]
+        expected = scores(fitted.model, x, rows) * worth
+        unit = max(1.0, float(worth.max(initial=0.0)))
+        slots = fill_slots(fitted.model, expected, rows, self.exploration, draw, limit, unit)
+        return Ranked(
+            passed, expected, slots.probabilities, slots.order.tolist(), slots.propensity.tolist()
+        )
+
+    def same_for_all(self, passed: Ints, limit: int) -> Ranked:
+        """Slots by value and name, whoever asks."""
+        worth = self.worth[passed]
+        order = np.lexsort((passed, -worth))[:limit].tolist()
+        first = np.zeros(len(passed))
+        first[order[:1]] = 1.0
+        return Ranked(passed, worth, first, order, [1.0] * len(order))
+
+    def _fit(self, published: Published | None) -> _Fitted:
+        address = published.hash if published is not None else ""
+        known = self._fitted.get(address)
+        if known is None:
+            model = published.model if published is not None else self.cold
+            places = {name: place for place, name in enumerate(self.space.names)}
+            known = _Fitted(
+                model,
+                model.candidates(offer.name for offer in self.candidates),
+                np.array([places.get(name, -1) for name in model.features], dtype=np.int64),
+            )
+            while len(self._fitted) >= MODELS_KEPT:
+                self._fitted.pop(next(iter(self._fitted)))
+            self._fitted[address] = known
+        return known
