@@ -351,6 +351,8 @@ EDGES: dict[Type, list[Any]] = {
     "timestamp": [None, *MOMENTS],
 }
 PAIRS = ["i {0} tag.j", "x {0} y", "i {0} y", "x {0} tag.j"]
+# Longer than what the SQL writes twice, so it is bound by a lambda.
+LONG = " + ".join(f"coalesce(i, {n})" for n in range(8))
 EDGE_FORMS = [
     *(pair.format(op) for pair in PAIRS for op in ("+", "-", "*", "/", "//", "%", "=", "<", ">=")),
     *(f"i {op} ({n})" for n in (7, -7, 1, -1, 0, INT_MAX, INT_MIN) for op in ("+", "*", "//", "%")),
@@ -405,6 +407,10 @@ EDGE_FORMS = [
     *("(i > 1 OR tag.j > 1) AND tag.j < 10", "i IS NOT NULL AND i > tag.j", "NOT (p OR q) OR q"),
     *("p AND (q OR i > 2) AND i < 9", "NOT (i IN (1, 2)) AND i > 0", "x > y OR NOT (x * y > 0)"),
     *("x > 0.5 AND i < 9", "(i > 1 AND p) OR i < 5", "i > 1 AND (i + 1) IN (tag.j, 2)"),
+    f"nullif({LONG}, tag.j + i)",
+    f"1 / (x + {LONG})",
+    f"CAST(x * ({LONG}) AS text)",
+    f"CASE {LONG} WHEN tag.j THEN i + tag.j WHEN 9 THEN nullif({LONG}, i) ELSE i // tag.j END",
     *(f"s LIKE '{p.replace(chr(39), chr(39) * 2)}'" for p in PATTERNS),
 ]
 

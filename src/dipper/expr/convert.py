@@ -13,10 +13,11 @@ from typing import Any
 from sqlglot import exp
 
 from dipper.expr.casts import FORMS, WRITTEN, cast, date_literal
-from dipper.expr.functions import FUNCTIONS, INSTEAD
+from dipper.expr.functions import FUNCTIONS, INSTEAD, function_hint, host_function
 from dipper.expr.operands import NUMBERS, ORDERED, UNKNOWN, coerce, common_type, unify
 from dipper.expr.places import Places
 from dipper.expr.problems import Problem
+from dipper.expr.refusals import refused
 from dipper.expr.tree import (
     And,
     Arithmetic,
@@ -26,7 +27,6 @@ from dipper.expr.tree import (
     Compare,
     Constant,
     Distinct,
-    HostCall,
     In,
     IsNull,
     Join,
@@ -117,7 +117,9 @@ class _Converter(Places):
         }
 
     def unsupported(self, e: exp.Expression) -> Node:
-        return self.problem(e, f"'{self.source(e)}' {{at}} is not part of the expression language.")
+        what, hint = refused(e)
+        shown = what or f"'{self.source(e)}'"
+        return self.problem(e, f"{shown} {{at}} is not part of the expression language.", hint)
 
     def untyped_null(self, e: exp.Expression) -> Node:
         return self.problem(
@@ -163,8 +165,9 @@ class _Converter(Places):
         rest = [e]
         while rest:
             top = rest.pop()
-            if type(top) is kind:
-                rest += [top.expression, top.this]
+            inner = top.unnest()
+            if type(inner) is kind:
+                rest += [inner.expression, inner.this]
             else:
                 operands.append(top)
         return tuple(self.typed(o, target, what) for o in operands)
@@ -205,32 +208,16 @@ class _Converter(Places):
             return self.unsupported(e)
         name = e.this.lower()
         arguments = tuple(self.node(a) for a in e.expressions)
-        function, host = FUNCTIONS.get(name), self.scope.host_functions.get(name)
-        if function is None and host is None:
-            known = [*FUNCTIONS, *self.scope.host_functions]
-            hint = f"Write {INSTEAD[name]}." if name in INSTEAD else did_you_mean(name, known)
+        function = FUNCTIONS.get(name) or host_function(name, self.scope.host_functions)
+        if function is None:
+            hint = function_hint(name, self.scope.host_functions)
             return self.problem(e, f"function '{name}' {{at}} is not known.", hint)
         if any(a.type == "unknown" for a in arguments):
             return UNKNOWN
-        resolved = function.resolve(arguments) if function else self.host_call(name, arguments)
-        if resolved is not None:
-            return resolved
-        if function:
-            takes = function.parameters
-        else:
-            takes = ", ".join(f"literal {t}" for t in (host.arguments if host else ()))
         given = ", ".join(_shown(a) for a in arguments)
-        return self.problem(e, f"{name} {{at}} takes ({takes}), got ({given}).")
-
-    def host_call(self, name: str, arguments: tuple[Node, ...]) -> Node | None:
-        host = self.scope.host_functions[name]
-        if len(arguments) != len(host.arguments):
-            return None
-        literals = [coerce(a, t) for a, t in zip(arguments, host.arguments, strict=True)]
-        constants = tuple(a for a in literals if isinstance(a, Constant) and a.value is not None)
-        if len(constants) != len(arguments):
-            return None
-        return HostCall(host.returns, name, constants)
+        return function.resolve(arguments) or self.problem(
+            e, f"{name} {{at}} takes ({function.parameters}), got ({given})."
+        )
 
     # Numbers and text.
 
@@ -288,7 +275,7 @@ class _Converter(Places):
 
     def listed(self, written: Sequence[exp.Expression], nodes: Sequence[Node]) -> str:
         pairs = zip(written, nodes, strict=True)
-        return " and ".join(f"{n.type} ({self.source(w)})" for w, n in pairs)
+        return ", ".join(f"{n.type} ({self.source(w)})" for w, n in pairs)
 
     def compare(self, e: exp.Expression) -> Node:
         operator = _COMPARE[type(e)]

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from dipper.expr.dates import units_of
 from dipper.expr.operands import ORDERED, coerce, unify
 from dipper.expr.tree import Call, Constant, HostCall, Node
-from dipper.expr.types import NodeType
+from dipper.expr.types import HostFunction, NodeType
+from dipper.kit.errors import did_you_mean
 
 Kind = Literal["text", "number", "day", "timestamp"]
 Arguments = tuple[Node, ...]
@@ -173,3 +174,31 @@ INSTEAD = {
     "substring": "substr(text, start, length)",
     "today": "CAST(now() AS date)",
 }
+
+AGGREGATES = ("any_value", "avg", "count", "first", "last", "max", "median", "min", "sum")
+
+
+def host_function(name: str, declared: Mapping[str, HostFunction]) -> Function | None:
+    """A declared host function as one of ours: its call is an input of the expression."""
+    host = declared.get(name)
+    if host is None:
+        return None
+    takes, returns = host.arguments, host.returns
+
+    def resolve(arguments: Arguments) -> Node | None:
+        if len(arguments) != len(takes):
+            return None
+        fitted = [coerce(a, t) for a, t in zip(arguments, takes, strict=True)]
+        literals = tuple(a for a in fitted if isinstance(a, Constant) and a.value is not None)
+        return HostCall(returns, name, literals) if len(literals) == len(takes) else None
+
+    return Function(", ".join(f"literal {t}" for t in takes), resolve)
+
+
+def function_hint(name: str, declared: Mapping[str, HostFunction]) -> str:
+    """What to write in place of a function that is not known, or an empty text."""
+    if name in AGGREGATES:
+        return "An aggregate is the value of a tag, never part of an expression."
+    if name in INSTEAD:
+        return f"Write {INSTEAD[name]}."
+    return did_you_mean(name, [*FUNCTIONS, *declared])

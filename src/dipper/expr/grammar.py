@@ -53,7 +53,7 @@ def read(text: str) -> exp.Expression | Problem:
     except ParseError as error:
         return _unreadable(text, error)
     if len(trees) != 1 or trees[0] is None:
-        return Problem("expected one expression.", "", 1)
+        return Problem("expected one expression.", "Join conditions with AND.", 1)
     return trees[0]
 
 
@@ -98,5 +98,7 @@ def _unreadable(text: str, error: ParseError) -> Problem:
     lines = text.splitlines(keepends=True)[: (first.get("line") or 1) - 1]
     end = sum(map(len, lines)) + (first.get("col") or 1)
     at = max(end - len(word) + 1, 1)
+    if "Expecting )" in (first.get("description") or ""):
+        return Problem(f"a ')' is missing after character {end}.", "", end)
     near = f", near '{word}'" if word else ""
     return Problem(f"cannot be read at character {at}{near}.", "", at)
