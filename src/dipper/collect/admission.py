@@ -1,0 +1,126 @@
+"""The last step before the log of a partition: copies are told apart from new events.
+
+Done by the gateway that owns the partition, whoever received the request, because only it knows
+what its log holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import msgspec
+
+from dipper.collect.canonical import recorded_hash
+from dipper.collect.counts import Counts
+from dipper.collect.duplicates import IDENTIFIED, Duplicates, Identified, Verdict
+from dipper.collect.failed import failed_as_accepted
+from dipper.collect.plan import Failed
+from dipper.engine.ports import Entry
+from dipper.engine.record import FAILED_DECODER, Control, FailedEvent, RecordKind
+
+_ENCODER = msgspec.json.Encoder()
+_CONFLICT = Failed(
+    "conflicting_id", "another event with other content came under the same message id", "messageId"
+)
+
+
+class Good(NamedTuple):
+    """Accepted events of one source, aligned lists. `contents` are their content hashes."""
+
+    payloads: Sequence[bytes]
+    message_ids: Sequence[str]
+    originals_us: Sequence[int | None]
+    contents: Sequence[int]
+
+
+class Admitted(NamedTuple):
+    """What to append, in order, and how the records of each source counted."""
+
+    entries: list[Entry]
+    counts: dict[str, Counts]
+
+
+class Admission:
+    """Admits events to one partition. One thread, in the order in which the log is appended to."""
+
+    def __init__(self, duplicates: Duplicates) -> None:
+        self._duplicates = duplicates
+
+    def admit(
+        self,
+        source: str,
+        good: Good,
+        failed: Sequence[FailedEvent],
+        refused: int,
+        received_us: int,
+    ) -> Admitted:
+        """Entries for the new events of one source, and one that counts what leaves no record."""
+        verdicts = self._duplicates.check(
+            source, good.message_ids, good.originals_us, good.contents, received_us
+        )
+        if verdicts is None:
+            # Entry is a pair, and making a pair by name costs more than finding the duplicates.
+            entries = cast(list[Entry], [(RecordKind.EVENT, payload) for payload in good.payloads])
+            accepted, duplicate = len(entries), 0
+        else:
+            entries = [
+                Entry(RecordKind.EVENT, payload)
+                for payload, verdict in zip(good.payloads, verdicts, strict=True)
+                if verdict is Verdict.NEW
+            ]
+            accepted, duplicate = len(entries), verdicts.count(Verdict.DUPLICATE)
+            conflicts = [
+                failed_as_accepted(good.payloads[place], _CONFLICT, good.contents[place])
+                for place, verdict in enumerate(verdicts)
+                if verdict is Verdict.CONFLICT
+            ]
+            failed = [*failed, *conflicts]
+        kept = [
+            Entry(RecordKind.FAILED, _ENCODER.encode(event))
+            for event in failed
+            if not self._duplicates.check_failed(
+                source, event.message_id, event.content, received_us
+            )
+        ]
+        duplicate += len(failed) - len(kept)
+        entries += kept
+        if duplicate or refused:
+            entries.append(_counted(source, duplicate, refused, received_us))
+        return Admitted(entries, {source: Counts(accepted, len(kept), duplicate, refused)})
+
+    def admit_handed(self, entries: Sequence[Entry], received_us: int) -> Admitted:
+        """The same for records that another gateway has judged and handed over."""
+        sources: dict[str, tuple[list[tuple[bytes, Identified]], list[FailedEvent]]] = {}
+        for kind, payload in entries:
+            if kind == RecordKind.FAILED:
+                event = FAILED_DECODER.decode(payload)
+                sources.setdefault(event.source, ([], []))[1].append(event)
+            else:
+                fields = IDENTIFIED.decode(payload)
+                sources.setdefault(fields.source, ([], []))[0].append((payload, fields))
+        admitted = Admitted([], {})
+        for source, (events, failed) in sources.items():
+            good = Good(
+                [payload for payload, _ in events],
+                [fields.message_id for _, fields in events],
+                [fields.original_us for _, fields in events],
+                [recorded_hash(payload, fields.content) for payload, fields in events],
+            )
+            part = self.admit(source, good, failed, 0, received_us)
+            admitted.entries.extend(part.entries)
+            admitted.counts.update(part.counts)
+        return admitted
+
+    def undo(self, entries: Sequence[Entry]) -> None:
+        """Forget entries whose append failed, so that a resend is no duplicate of nothing."""
+        for kind, payload in entries:
+            if kind != RecordKind.CONTROL:
+                self._duplicates.forget(kind, payload)
+
+
+def _counted(source: str, duplicate: int, refused: int, now_us: int) -> Entry:
+    body = {"source": source, "duplicate": duplicate, "refused": refused}
+    return Entry(
+        RecordKind.CONTROL, _ENCODER.encode(Control(type="counted", time_us=now_us, body=body))
+    )

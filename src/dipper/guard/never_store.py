@@ -1,0 +1,112 @@
+"""Dipper keeps no C3 data: what authenticates a person is removed before any write (PFI-05).
+
+Removed are declared C3 properties, fields named like a PIN, a password, a security code or track
+data, and the same secrets inside texts, at any depth. The values are gone; the names are reported.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from dipper.guard.secret_names import is_card_companion, is_secret_name
+from dipper.guard.secret_texts import SUSPECT, holds_card_number, is_card_number, scrub
+
+_NAMES_KEPT_MAX = 16_384
+CARD_DIGITS_MAX = 19
+
+
+class NeverStore:
+    """The filter for one program. `declared` are the names of C3 properties."""
+
+    def __init__(self, declared: Iterable[str] = ()) -> None:
+        self._declared = frozenset(declared)
+        self._known: dict[str, bool] = {}
+
+    def forbids(self, name: str) -> bool:
+        """Whether a field of this name is never stored, whatever its value."""
+        verdict = self._known.get(name)
+        if verdict is None:
+            if len(self._known) >= _NAMES_KEPT_MAX:
+                self._known.clear()
+            verdict = self._known[name] = name in self._declared or is_secret_name(name)
+        return verdict
+
+    def is_clean_text(self, text: str) -> bool:
+        """Quick and sure: true means that `clean` would leave this text alone.
+
+        Digits alone, up to the length of a card number, are no secret.
+        """
+        plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+        return not SUSPECT.search(plain) or (plain.isdigit() and len(plain) <= CARD_DIGITS_MAX)
+
+    def clean(self, value: Any) -> tuple[Any, tuple[str, ...]]:
+        """A JSON value without its secrets, and the names of the fields that were removed."""
+        removed: list[str] = []
+        return self._clean(value, removed), tuple(removed)
+
+    def clean_text(self, text: str) -> tuple[str, tuple[str, ...]]:
+        """A text that need not be JSON, with its secrets replaced, and the names of those."""
+        plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+        if not SUSPECT.search(plain):
+            return text, ()
+        found = scrub(plain, self.forbids)
+        return found if found[1] else (text, ())
+
+    def _clean(self, value: Any, removed: list[str]) -> Any:
+        if isinstance(value, dict):
+            return self._clean_object(value, removed)
+        if isinstance(value, list):
+            return [self._clean(item, removed) for item in value]
+        if isinstance(value, str):
+            return self._clean_string(value, removed)
+        return value
+
+    def _clean_object(self, fields: dict[str, Any], removed: list[str]) -> dict[str, Any]:
+        beside_card = any(_may_be_card(item) for item in fields.values())
+        kept: dict[str, Any] = {}
+        for name, item in fields.items():
+            if self._is_secret(name, item, beside_card):
+                removed.append(name)
+                continue
+            clean_name, in_name = self.clean_text(name)
+            removed += in_name
+            kept[clean_name] = self._clean(item, removed)
+        return kept
+
+    def _is_secret(self, name: str, item: Any, beside_card: bool) -> bool:
+        """A switch like `has_password` tells no secret: true, false and null stay."""
+        if item is None or isinstance(item, bool):
+            return False
+        return self.forbids(name) or (beside_card and is_card_companion(name))
+
+    def _clean_string(self, text: str, removed: list[str]) -> str:
+        if not SUSPECT.search(text) and text.isascii():
+            return text
+        if text[:1] in ("{", "["):
+            inner = _as_json(text)
+            if inner is not None:
+                count = len(removed)
+                clean = self._clean(inner, removed)
+                return text if len(removed) == count else msgspec.json.encode(clean).decode()
+        clean_text, names = self.clean_text(text)
+        removed += names
+        return clean_text
+
+
+def _as_json(text: str) -> dict[str, Any] | list[Any] | None:
+    """Objects travel as texts too; None when this text is no object or list."""
+    try:
+        value = msgspec.json.decode(text.encode("utf-8", "replace"))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return value if isinstance(value, dict | list) else None
+
+
+def _may_be_card(item: Any) -> bool:
+    if isinstance(item, str):
+        return holds_card_number(unicodedata.normalize("NFKC", item))
+    return isinstance(item, int) and item >= 10**12 and is_card_number(str(item))

@@ -1,0 +1,1 @@
+"""The data plane over HTTP: bare ASGI parts that a gateway process puts together."""

@@ -1,0 +1,48 @@
+"""Appends of one gateway: what fails is undone, and a duplicate waits for its original.
+
+A copy is told from its original before the original is on disk. If that append then fails, the
+copy must not be acknowledged either: the client would take the event for stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from dipper.collect.admission import Admission
+from dipper.engine.ports import Entry, LogWriter
+from dipper.kit.errors import Unavailable
+
+
+class Appends:
+    """Appends to one partition. Runs in the gateway's event loop."""
+
+    def __init__(self, writer: LogWriter, admission: Admission) -> None:
+        self.admission = admission
+        self._writer = writer
+        self._pending: set[Future[int]] = set()
+
+    async def append(
+        self, entries: Sequence[Entry], received_us: int, *, has_duplicates: bool = False
+    ) -> int:
+        """Append and wait until all is on disk; gives the offset of the first.
+
+        Raises Unavailable, and then none of the entries counts as known.
+        """
+        originals = list(self._pending) if has_duplicates else ()
+        try:
+            future = self._writer.append(entries, received_us)
+            self._pending.add(future)
+            try:
+                first = await asyncio.wrap_future(future)
+            finally:
+                self._pending.discard(future)
+        except Exception:
+            self.admission.undo(entries)
+            raise
+        if originals:
+            await asyncio.wait([asyncio.wrap_future(original) for original in originals])
+            if any(original.exception() for original in originals):
+                raise Unavailable("the original of a duplicate could not be stored")
+        return first

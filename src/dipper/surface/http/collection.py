@@ -1,0 +1,320 @@
+"""Collection over HTTP: a bare ASGI part that a gateway puts beside its other routes.
+
+2xx only after the records are on disk. What is ours to mend is 503 with Retry-After in every dialect;
+every other reply is the dialect's own, because what a client does with it decides whether data is
+lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+from dipper.collect.collector import Collected, Collector
+from dipper.collect.dialects import rudderstack, segment
+from dipper.collect.dialects.reply import Dialect, Reply, Route, Unparseable
+from dipper.collect.plan import Failed
+from dipper.collect.sources import Source
+from dipper.engine.ports import Position
+from dipper.kit.clock import Clock
+from dipper.kit.errors import DipperError, Unavailable
+from dipper.kit.limits import CONSENT_WAIT_S
+from dipper.surface.http.appends import Appends
+from dipper.surface.http.body import (
+    GZIP,
+    BadEncoding,
+    Bodies,
+    Gone,
+    Receive,
+    Send,
+    TooLarge,
+    inflate,
+)
+from dipper.surface.http.replies import send_preflight, send_reply
+from dipper.surface.http.socket import Neighbour
+
+Scope = Mapping[str, Any]
+Projected = Callable[[Position], Awaitable[object]]
+"""Returns when the projection has applied the record at a position."""
+
+_SETTINGS = re.compile(r"/v1/projects/([^/]+)/settings")
+_SOURCE_CONFIG = ("/sourceConfig", "/sourceConfig/")
+_WRITE_KEY = re.compile(rb'"writeKey"\s*:\s*"([^"\\]{1,200})"')
+_DRAINED_MAX = 20_000_000
+"""Above it a refused body is cut off instead of being read to its end."""
+_KEYS_MAX = 1_024
+_NO_KEY = "unknown write key"
+_HEADERS = frozenset(
+    (
+        b"content-length",
+        b"content-encoding",
+        b"authorization",
+        b"origin",
+        b"access-control-request-headers",
+    )
+)
+
+
+class _Head(NamedTuple):
+    """The request headers that matter here. `length` is the stated length of the body."""
+
+    length: int | None = None
+    encoding: bytes = b""
+    authorization: bytes = b""
+    origin: bytes = b""
+    requested: bytes = b""
+
+
+class _Refusal(Exception):
+    """A request that is not taken; carries the reply."""
+
+    def __init__(self, reply: Reply, *, closes: bool = False) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+        self.closes = closes
+
+
+class Collection:
+    """The routes of all dialects. `handle` answers what is ours and leaves the rest.
+
+    `projected` is awaited, at most CONSENT_WAIT_S, before a consent is acknowledged. While
+    `is_ready` is false everything is 503.
+    """
+
+    def __init__(
+        self,
+        collector: Collector,
+        appends: Appends,
+        dialects: Mapping[str, Dialect],
+        *,
+        clock: Clock,
+        projected: Projected,
+        partition: int = 0,
+        neighbours: Mapping[int, Neighbour] | None = None,
+        bodies: Bodies | None = None,
+    ) -> None:
+        self.collector = collector
+        self.is_ready = True
+        self._appends = appends
+        self._dialects = dialects
+        self._clock = clock
+        self._projected = projected
+        self._partition = partition
+        self._neighbours = dict(neighbours or {})
+        self._bodies = bodies or Bodies()
+        self._routes = {
+            path: route for one in dialects.values() for path, route in one.ROUTES.items()
+        }
+        self._keys: dict[bytes, str] = {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answer a request of this part; False when it is another part's."""
+        if scope["type"] != "http":
+            return False
+        path = scope["path"]
+        if path in self._routes:
+            await self._handle(scope, receive, send, self._routes[path])
+            return True
+        return await self._handle_settings(scope, send)
+
+    async def close(self) -> None:
+        """Stop watching bodies and leave the neighbours."""
+        await self._bodies.close()
+        for neighbour in self._neighbours.values():
+            await neighbour.close()
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
+        head = _read_head(scope["headers"])
+        if scope["method"] == "OPTIONS":
+            await send_preflight(send, head.origin, head.requested)
+            return
+        closes = False
+        try:
+            if scope["method"] != "POST":
+                raise _Refusal(segment.refuse(405, "method_not_allowed", "use POST"))
+            reply = await self._collect(head, receive, send, route)
+        except _Refusal as refusal:
+            reply, closes = refusal.reply, refusal.closes
+        except Gone:
+            return
+        await send_reply(send, reply, head.origin, closes=closes)
+
+    async def _collect(self, head: _Head, receive: Receive, send: Send, route: Route) -> Reply:
+        """Read, judge, store, and only then say so."""
+        source = self._source_of_header(head.authorization)
+        dialect = self.collector.dialect_of(source) if source else segment
+        if not self.is_ready:
+            raise _unavailable(dialect, "starting")
+        body = await self._read_body(head, receive, send, dialect, source)
+        received_us = self._clock()
+        try:
+            request = dialect.read(body, route)
+        except Unparseable as error:
+            await self._keep_unparseable(source, body, str(error), received_us)
+            raise _Refusal(dialect.refuse(400, "bad_request", f"the body {error}")) from None
+        if source is None:
+            source = self.collector.sources.by_key(request.write_key or "")
+            if source is None:
+                raise _Refusal(dialect.refuse(401, "unauthenticated", _NO_KEY))
+            dialect = self.collector.dialect_of(source)
+        collected = self.collector.collect(source, request.batch, received_us)
+        await self._store(dialect, collected, received_us)
+        return dialect.SUCCESS
+
+    def _source_of_header(self, authorization: bytes) -> Source | None:
+        """The source of a Basic key. A Bearer is no key: the key stands in the body then."""
+        if not authorization or authorization[:7].lower() == b"bearer ":
+            return None
+        key = self._keys.get(authorization)
+        if key is None:
+            key = _basic_key(authorization)
+            if len(self._keys) >= _KEYS_MAX:
+                self._keys.clear()
+            self._keys[authorization] = key
+        source = self.collector.sources.by_key(key)
+        if source is None:
+            raise _Refusal(segment.refuse(401, "unauthenticated", _NO_KEY))
+        return source
+
+    async def _read_body(
+        self, head: _Head, receive: Receive, send: Send, dialect: Dialect, source: Source | None
+    ) -> bytes:
+        limit = dialect.BODY_MAX
+        try:
+            body = await self._bodies.read(receive, send, head.length, limit)
+            if head.encoding or body[:2] == GZIP:
+                body = inflate(body, head.encoding, limit)
+        except TooLarge as error:
+            reason = f"the body may have {limit} bytes, got {error.size}"
+            if source is not None:
+                await self._keep(source, b"", Failed("request_too_large", reason), self._clock())
+            refused = dialect.refuse(413, "request_too_large", reason)
+            closes = not error.is_over and (head.length is None or head.length > _DRAINED_MAX)
+            raise _Refusal(refused, closes=closes) from None
+        except BadEncoding as error:
+            await self._keep_unparseable(source, b"", str(error), self._clock())
+            raise _Refusal(dialect.refuse(400, "bad_request", str(error))) from None
+        return body
+
+    async def _keep_unparseable(
+        self, source: Source | None, body: bytes, reason: str, received_us: int
+    ) -> None:
+        """Keep a request that is no JSON, if any key says whose it is."""
+        if source is None:
+            found = _WRITE_KEY.search(body)
+            source = self.collector.sources.by_key(found[1].decode()) if found else None
+            if source is None:
+                raise _Refusal(segment.refuse(401, "unauthenticated", _NO_KEY))
+        await self._keep(source, body, Failed("unreadable_request", reason), received_us)
+
+    async def _keep(self, source: Source, body: bytes, failure: Failed, received_us: int) -> None:
+        collected = self.collector.collect_unreadable(source, body, failure, received_us)
+        await self._store(self.collector.dialect_of(source), collected, received_us)
+
+    async def _store(self, dialect: Dialect, collected: Collected, received_us: int) -> None:
+        """Append to this partition and hand the rest to its gateways; wait for all of it."""
+        try:
+            if collected.foreign:
+                positions = await self._store_everywhere(collected, received_us)
+            else:
+                positions = await self._store_here(collected, received_us)
+            if collected.consents and positions:
+                async with asyncio.timeout(CONSENT_WAIT_S):
+                    for position in positions:
+                        await self._projected(position)
+        except DipperError as error:
+            raise _unavailable(dialect, error.message) from error
+        except TimeoutError:
+            raise _unavailable(dialect, "a consent is stored but not yet applied") from None
+
+    async def _store_here(self, collected: Collected, received_us: int) -> list[Position]:
+        entries = collected.entries
+        if not entries:
+            return []
+        first = await self._appends.append(
+            entries, received_us, has_duplicates=collected.has_duplicates
+        )
+        self.collector.count(collected.counts)
+        return [Position(self._partition, first + len(entries) - 1)]
+
+    async def _store_everywhere(self, collected: Collected, received_us: int) -> list[Position]:
+        missing = collected.foreign.keys() - self._neighbours.keys()
+        if missing:
+            raise Unavailable(f"the gateway of partition {min(missing)} is not known")
+        homes = list(collected.foreign)
+        here, *there = await asyncio.gather(
+            self._store_here(collected, received_us),
+            *(
+                self._neighbours[home].hand_over(collected.foreign[home], received_us)
+                for home in homes
+            ),
+            return_exceptions=True,
+        )
+        for outcome in (here, *there):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        last = [
+            Position(home, found.first + found.count - 1)
+            for home, found in zip(homes, there, strict=True)
+            if found.count
+        ]
+        return [*here, *last]
+
+    async def _handle_settings(self, scope: Scope, send: Send) -> bool:
+        """The documents that browser SDKs fetch before they send anything."""
+        path = scope["path"]
+        found = _SETTINGS.fullmatch(path)
+        if not found and path not in _SOURCE_CONFIG:
+            return False
+        head = _read_head(scope["headers"])
+        if scope["method"] == "OPTIONS":
+            await send_preflight(send, head.origin, head.requested)
+            return True
+        dialect: Dialect = self._dialects[segment.NAME if found else rudderstack.NAME]
+        key = found[1] if found else _key_of_config(head, scope["query_string"])
+        source = self.collector.sources.by_key(key)
+        if source is None:
+            reply = dialect.refuse(401, "unauthenticated", _NO_KEY)
+        else:
+            reply = Reply(200, dialect.settings(source, key))
+        await send_reply(send, reply, head.origin)
+        return True
+
+
+def _read_head(headers: Iterable[tuple[bytes, bytes]]) -> _Head:
+    found = {name: value for name, value in headers if name in _HEADERS}
+    length = found.get(b"content-length", b"")
+    return _Head(
+        int(length) if length.isdigit() else None,
+        found.get(b"content-encoding", b"").strip().lower(),
+        found.get(b"authorization", b""),
+        found.get(b"origin", b""),
+        found.get(b"access-control-request-headers", b""),
+    )
+
+
+def _basic_key(authorization: bytes) -> str:
+    """The write key of a Basic header (`key:`), empty when there is none."""
+    scheme, _, rest = authorization.partition(b" ")
+    if scheme.lower() != b"basic":
+        return ""
+    try:
+        return base64.b64decode(rest, validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _key_of_config(head: _Head, query: bytes) -> str:
+    if head.authorization:
+        return _basic_key(head.authorization)
+    return parse_qs(query.decode("latin-1")).get("writeKey", [""])[0]
+
+
+def _unavailable(dialect: Dialect, message: str) -> _Refusal:
+    reply = dialect.refuse(503, "unavailable", message)
+    return _Refusal(reply._replace(retry_after_s=Unavailable.retry_after_s))

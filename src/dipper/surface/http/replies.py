@@ -1,0 +1,51 @@
+"""Replies of the data plane, with the CORS headers that let a page of any origin send events.
+
+A write key is no secret of the browser's user and no cookie is read, so echoing the origin gives
+nothing away; the control plane has none of this.
+"""
+
+from __future__ import annotations
+
+from dipper.collect.dialects.reply import Reply
+from dipper.surface.http.body import Send
+
+_METHODS = b"GET, POST, OPTIONS"
+_PREFLIGHT_AGE_S = b"600"
+Header = tuple[bytes, bytes]
+
+
+async def send_reply(send: Send, reply: Reply, origin: bytes, *, closes: bool = False) -> None:
+    """Send one reply; `closes` ends the connection after it."""
+    headers: list[Header] = [
+        (b"content-type", reply.content_type),
+        (b"content-length", b"%d" % len(reply.body)),
+    ]
+    if origin:
+        headers += _cors(origin)
+    if reply.retry_after_s:
+        headers.append((b"retry-after", b"%d" % reply.retry_after_s))
+    if closes:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def send_preflight(send: Send, origin: bytes, requested: bytes) -> None:
+    """The reply to OPTIONS: everything that the browser asks for."""
+    headers = [
+        *_cors(origin or b"*"),
+        (b"access-control-allow-methods", _METHODS),
+        (b"access-control-allow-headers", requested or b"content-type, authorization"),
+        (b"access-control-max-age", _PREFLIGHT_AGE_S),
+        (b"content-length", b"0"),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _cors(origin: bytes) -> list[Header]:
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-credentials", b"true"),
+        (b"vary", b"Origin"),
+    ]
