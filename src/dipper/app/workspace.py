@@ -16,6 +16,7 @@ from dipper.app.settings import Settings, load_settings
 if TYPE_CHECKING:
     from dipper.engine.embedded.control import EmbeddedControl
     from dipper.engine.embedded.lake import EmbeddedLake
+    from dipper.engine.embedded.lake_failed import FailedEvents
     from dipper.engine.embedded.log import EmbeddedLog
     from dipper.engine.embedded.state import EmbeddedState
 
@@ -90,16 +91,18 @@ class Workspace:
 
     @cached_property
     def lake(self) -> EmbeddedLake:
-        """The lake of timelines."""
+        """The lake of timelines; properties are declared by whoever writes."""
         from dipper.engine.embedded.lake import EmbeddedLake
 
         storage = self.settings.storage
-        return EmbeddedLake(
-            self.data / "lake",
-            {
-                "person": storage.buckets_person,
-                "organisation": storage.buckets_other,
-                "case": storage.buckets_other,
-                "device": storage.buckets_other,
-            },
-        )
+        kinds = ("organisation", "case", "device", "account", "terminal")
+        buckets = dict.fromkeys(kinds, storage.buckets_other)
+        buckets["person"] = storage.buckets_person
+        return EmbeddedLake(self.data / "lake" / "timelines", buckets=buckets)
+
+    @cached_property
+    def failed_events(self) -> FailedEvents:
+        """The lake's small table of failed events."""
+        from dipper.engine.embedded.lake_failed import FailedEvents
+
+        return FailedEvents(self.data / "lake" / "failed")

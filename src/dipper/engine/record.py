@@ -41,7 +41,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     proved. `properties` is a JSON object (the traits for `identify` and `group`), already without
     what must never be stored. `program` is the hash of the program that judged it. `content` is the
     hash of the canonical event where it cannot be computed from the record, because the tracking
-    plan dropped something (ADR 0004).
+    plan dropped something (ADR 0004). `restates` is the position "partition:offset" of a shared
+    record that this one stands for since one of its subjects was erased.
     """
 
     event: str
@@ -70,6 +71,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     token: TokenVerdict | None = None
     program: str = ""
     content: int = 0
+    restates: str = ""
 
 
 class FailedEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -14,10 +14,10 @@ def command(
     as_json: bool = typer.Option(False, "--json", help="The result as JSON."),
 ) -> None:
     """Apply specs and tables; refused when `check` has errors."""
-    from dipper.app.apply import apply
     from dipper.app.programs import prepare
     from dipper.app.workspace import Workspace
     from dipper.kit.clock import system_clock
+    from dipper.surface.applying import apply
 
     workspace = Workspace(folder)
     prepared = prepare(workspace, system_clock())

@@ -24,15 +24,21 @@ class Appends:
         self._pending: set[Future[int]] = set()
 
     async def append(
-        self, entries: Sequence[Entry], received_us: int, *, has_duplicates: bool = False
+        self,
+        entries: Sequence[Entry],
+        received_us: int,
+        *,
+        has_duplicates: bool = False,
+        reserve: bool = False,
     ) -> int:
         """Append and wait until all is on disk; gives the offset of the first.
 
+        `reserve` may use the room that is kept for decision traces when the disk is full.
         Raises Unavailable, and then none of the entries counts as known.
         """
         originals = list(self._pending) if has_duplicates else ()
         try:
-            future = self._writer.append(entries, received_us)
+            future = self._writer.append(entries, received_us, reserve=reserve)
             self._pending.add(future)
             try:
                 first = await asyncio.wrap_future(future)

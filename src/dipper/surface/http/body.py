@@ -1,7 +1,7 @@
 """Bodies of requests: bounded before they are buffered, inflated within the same bound.
 
-A client that stalls is cut off without a reply, because some clients delete their data on any 4xx and
-all of them send again after a broken connection.
+A client that stalls is cut off without a reply, because some clients delete their data on any 4xx
+and all of them send again after a broken connection.
 """
 
 from __future__ import annotations

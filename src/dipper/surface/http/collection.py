@@ -1,8 +1,8 @@
 """Collection over HTTP: a bare ASGI part that a gateway puts beside its other routes.
 
-2xx only after the records are on disk. What is ours to mend is 503 with Retry-After in every dialect;
-every other reply is the dialect's own, because what a client does with it decides whether data is
-lost.
+2xx only after the records are on disk. What is ours to mend is 503 with Retry-After in every
+dialect; every other reply is the dialect's own, because what a client does with it decides
+whether data is lost.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qs
 
 from dipper.collect.collector import Collected, Collector
@@ -20,7 +20,7 @@ from dipper.collect.dialects import rudderstack, segment
 from dipper.collect.dialects.reply import Dialect, Reply, Route, Unparseable
 from dipper.collect.plan import Failed
 from dipper.collect.sources import Source
-from dipper.engine.ports import Position
+from dipper.engine.ports import Entry, Position
 from dipper.kit.clock import Clock
 from dipper.kit.errors import DipperError, Unavailable
 from dipper.kit.limits import CONSENT_WAIT_S
@@ -48,6 +48,8 @@ _WRITE_KEY = re.compile(rb'"writeKey"\s*:\s*"([^"\\]{1,200})"')
 _DRAINED_MAX = 20_000_000
 """Above it a refused body is cut off instead of being read to its end."""
 _KEYS_MAX = 1_024
+_SEGMENT = cast(Dialect, segment)
+"""What is spoken while nobody knows whose request it is."""
 _NO_KEY = "unknown write key"
 _HEADERS = frozenset(
     (
@@ -136,7 +138,7 @@ class Collection:
         closes = False
         try:
             if scope["method"] != "POST":
-                raise _Refusal(segment.refuse(405, "method_not_allowed", "use POST"))
+                raise _Refusal(_SEGMENT.refuse(405, "method_not_allowed", "use POST"))
             reply = await self._collect(head, receive, send, route)
         except _Refusal as refusal:
             reply, closes = refusal.reply, refusal.closes
@@ -147,7 +149,7 @@ class Collection:
     async def _collect(self, head: _Head, receive: Receive, send: Send, route: Route) -> Reply:
         """Read, judge, store, and only then say so."""
         source = self._source_of_header(head.authorization)
-        dialect = self.collector.dialect_of(source) if source else segment
+        dialect = self.collector.dialect_of(source) if source else _SEGMENT
         if not self.is_ready:
             raise _unavailable(dialect, "starting")
         body = await self._read_body(head, receive, send, dialect, source)
@@ -178,7 +180,7 @@ class Collection:
             self._keys[authorization] = key
         source = self.collector.sources.by_key(key)
         if source is None:
-            raise _Refusal(segment.refuse(401, "unauthenticated", _NO_KEY))
+            raise _Refusal(_SEGMENT.refuse(401, "unauthenticated", _NO_KEY))
         return source
 
     async def _read_body(
@@ -209,7 +211,7 @@ class Collection:
             found = _WRITE_KEY.search(body)
             source = self.collector.sources.by_key(found[1].decode()) if found else None
             if source is None:
-                raise _Refusal(segment.refuse(401, "unauthenticated", _NO_KEY))
+                raise _Refusal(_SEGMENT.refuse(401, "unauthenticated", _NO_KEY))
         await self._keep(source, body, Failed("unreadable_request", reason), received_us)
 
     async def _keep(self, source: Source, body: bytes, failure: Failed, received_us: int) -> None:
@@ -243,27 +245,30 @@ class Collection:
         return [Position(self._partition, first + len(entries) - 1)]
 
     async def _store_everywhere(self, collected: Collected, received_us: int) -> list[Position]:
-        missing = collected.foreign.keys() - self._neighbours.keys()
-        if missing:
-            raise Unavailable(f"the gateway of partition {min(missing)} is not known")
-        homes = list(collected.foreign)
-        here, *there = await asyncio.gather(
-            self._store_here(collected, received_us),
-            *(
-                self._neighbours[home].hand_over(collected.foreign[home], received_us)
-                for home in homes
-            ),
-            return_exceptions=True,
+        """All partitions at once. One that fails makes the client send again; the others then drop
+        their copies."""
+        handed = [
+            self._hand_over(home, entries, received_us)
+            for home, entries in collected.foreign.items()
+        ]
+        outcomes = await asyncio.gather(
+            self._store_here(collected, received_us), *handed, return_exceptions=True
         )
-        for outcome in (here, *there):
+        positions: list[Position] = []
+        for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-        last = [
-            Position(home, found.first + found.count - 1)
-            for home, found in zip(homes, there, strict=True)
-            if found.count
-        ]
-        return [*here, *last]
+            positions += outcome
+        return positions
+
+    async def _hand_over(
+        self, home: int, entries: Sequence[Entry], received_us: int
+    ) -> list[Position]:
+        neighbour = self._neighbours.get(home)
+        if neighbour is None:
+            raise Unavailable(f"the gateway of partition {home} is not known")
+        found = await neighbour.hand_over(entries, received_us)
+        return [Position(home, found.first + found.count - 1)] if found.count else []
 
     async def _handle_settings(self, scope: Scope, send: Send) -> bool:
         """The documents that browser SDKs fetch before they send anything."""

@@ -1,10 +1,10 @@
 """The local append socket: how other processes write to a gateway's partition.
 
-The gateway is the only writer of its partition, so worker, command line and the other gateways hand
-their records over here. A frame is 4 bytes of length (big-endian) and msgpack: `{entries: [[kind,
-payload] ...], received_us, judged?}`; the answer is `{first, count, counts}` once all is on disk, or
-`{error}`. `judged` records come from another gateway's collection and are admitted like our own:
-copies are dropped and counted.
+The gateway is the only writer of its partition, so worker, command line and the other gateways
+hand their records over here. A frame is 4 bytes of length (big-endian) and msgpack: `{entries:
+[[kind, payload] ...], received_us, judged?}`; the answer is `{first, count, counts}` once all is
+on disk, or `{error}`. `judged` records come from another gateway's collection and are admitted
+like our own: copies are dropped and counted.
 """
 
 from __future__ import annotations

@@ -1,0 +1,107 @@
+"""How a process that is no gateway appends: through the gateway's socket, or, while no gateway
+runs, as the partition's writer itself.
+
+A partition has one writer at a time; the lock on its folder decides who.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from dipper.app.workspace import Workspace
+from dipper.engine.ports import Entry, Position
+from dipper.kit.clock import Clock
+from dipper.kit.errors import Unavailable
+from dipper.surface.http.socket import AppendClient
+
+
+class Appender(Protocol):
+    """Appends to any partition and answers when all is on disk."""
+
+    def append(self, partition: int, entries: Sequence[Entry]) -> int: ...
+
+    def erase(self, positions: Sequence[Position]) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class ThroughGateways:
+    """Appends through the sockets of running gateways."""
+
+    def __init__(self, workspace: Workspace, clock: Clock) -> None:
+        self._workspace = workspace
+        self._clock = clock
+        self._clients: dict[int, AppendClient] = {}
+
+    def append(self, partition: int, entries: Sequence[Entry]) -> int:
+        """The offset of the first entry. Raises Unavailable when the gateway is not there."""
+        return self._client(partition).append(entries, self._clock())
+
+    def erase(self, positions: Sequence[Position]) -> int:
+        """Have the gateways empty these records; gives their count."""
+        return sum(
+            self._client(partition).erase(offsets)
+            for partition, offsets in _by_partition(positions).items()
+        )
+
+    def close(self) -> None:
+        """Drop the connections."""
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+
+    def _client(self, partition: int) -> AppendClient:
+        if partition not in self._clients:
+            self._clients[partition] = AppendClient(self._workspace.socket(partition))
+        return self._clients[partition]
+
+
+class AsWriter:
+    """Appends as the writer of the partitions, while no gateway runs."""
+
+    def __init__(self, workspace: Workspace, clock: Clock) -> None:
+        self._log = workspace.log
+        self._clock = clock
+        self._writers = {p: self._log.writer(p) for p in range(self._log.partitions())}
+
+    def append(self, partition: int, entries: Sequence[Entry]) -> int:
+        """The offset of the first entry."""
+        return self._writers[partition].append(entries, self._clock()).result()
+
+    def append_bulk(self, partition: int, entries: Sequence[Entry]) -> int:
+        """The same for very many entries."""
+        return self._writers[partition].append_now(entries, self._clock())
+
+    def erase(self, positions: Sequence[Position]) -> int:
+        """Empty these records."""
+        return self._log.custodian().erase(positions)
+
+    def close(self) -> None:
+        """Release the partitions."""
+        for writer in self._writers.values():
+            writer.close()
+
+
+def appender(workspace: Workspace, clock: Clock) -> Appender:
+    """Through the gateways where they run, else as the writer."""
+    through = ThroughGateways(workspace, clock)
+    try:
+        for partition in range(workspace.settings.storage.partitions):
+            through._client(partition)
+    except Unavailable:
+        through.close()
+        return AsWriter(workspace, clock)
+    return through
+
+
+def append_everywhere(to: Appender, partitions: int, entries: Sequence[Entry]) -> Mapping[int, int]:
+    """Append the same entries to every partition: control records belong to all."""
+    return {partition: to.append(partition, entries) for partition in range(partitions)}
+
+
+def _by_partition(positions: Sequence[Position]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for position in positions:
+        found.setdefault(position.partition, []).append(position.offset)
+    return found

@@ -1,0 +1,308 @@
+"""Decide, outcomes and traces over HTTP: the part of a gateway that answers about a person.
+
+An answer leaves only after its trace is on disk. Reading the state, folding, gates and ranking run
+in the event loop: together they take less than handing them to a thread would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from dipper.app.served import Programs, Served
+from dipper.collect.collector import Collector
+from dipper.collect.dialects.reply import Reply
+from dipper.collect.incoming import Batch
+from dipper.decide.ranking import Published
+from dipper.decide.replay import recompute
+from dipper.decide.request import DecideRequest, OutcomeRequest, read_decide, read_outcome
+from dipper.decide.trace import Trace, decode, encode
+from dipper.decide.waterfall import waterfall
+from dipper.engine.ports import Entry, LogReader, Position, SubjectState
+from dipper.engine.record import EVENT_DECODER, EVENT_ENCODER, Event, RecordKind
+from dipper.kit.clock import Clock
+from dipper.kit.errors import BadInput, DipperError, Forbidden, NotFound, Unavailable
+from dipper.kit.ids import new_id, subject_id
+from dipper.kit.limits import CONSENT_WAIT_S, DECIDE_BODY_MAX
+from dipper.profile.subject import Subject, load_subject
+from dipper.surface.http.appends import Appends
+from dipper.surface.http.body import Bodies, Gone, Receive, Send, TooLarge
+from dipper.surface.http.callers import Caller, caller
+from dipper.surface.http.outcomes import incoming
+from dipper.surface.http.replies import send_preflight, send_reply
+from dipper.surface.http.waiting import Projection
+
+Scope = Mapping[str, Any]
+
+DECIDE, OUTCOMES, DECISIONS = "/v1/decide", "/v1/outcomes", "/v1/decisions/"
+REMEMBERED = 20_000
+_ENCODER = msgspec.json.Encoder()
+_POSITION = msgspec.msgpack.Decoder(tuple[int, int, bytes])
+
+
+class Deciding:
+    """The decide routes of one gateway. `handle` answers what is ours and leaves the rest."""
+
+    def __init__(
+        self,
+        collector: Collector,
+        appends: Appends,
+        state: SubjectState,
+        reader: LogReader,
+        programs: Programs,
+        projection: Projection,
+        *,
+        clock: Clock,
+        erasure_key: bytes,
+        partition: int,
+        served: Callable[[], Served | None],
+        published: Callable[[str], Published | None],
+        load_model: Callable[[str], Published],
+        bodies: Bodies,
+    ) -> None:
+        self._collector = collector
+        self._appends = appends
+        self._state = state
+        self._reader = reader
+        self._programs = programs
+        self._projection = projection
+        self._clock = clock
+        self._erasure_key = erasure_key
+        self._partition = partition
+        self._served = served
+        self._published = published
+        self._load_model = load_model
+        self._bodies = bodies
+        self._random = random.SystemRandom()
+        self._recent: OrderedDict[str, dict[str, str]] = OrderedDict()
+        self._answered: OrderedDict[str, bytes] = OrderedDict()
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answer a request of this part; False when it is another part's."""
+        if scope["type"] != "http":
+            return False
+        path: str = scope["path"]
+        if path not in (DECIDE, OUTCOMES) and not path.startswith(DECISIONS):
+            return False
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin", b"")
+        if scope["method"] == "OPTIONS":
+            requested = headers.get(b"access-control-request-headers", b"")
+            await send_preflight(send, origin, requested)
+            return True
+        try:
+            reply = await self._route(path, scope["method"], headers, receive, send)
+        except DipperError as error:
+            retry_after_s = error.retry_after_s if isinstance(error, Unavailable) else 0
+            body = _ENCODER.encode(error.as_problem())
+            reply = Reply(error.status, body, b"application/problem+json", retry_after_s)
+        except Gone:
+            return True
+        await send_reply(send, reply, origin)
+        return True
+
+    async def _route(
+        self,
+        path: str,
+        method: str,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        send: Send,
+    ) -> Reply:
+        now_us = self._clock()
+        authorization = headers.get(b"authorization", b"").decode("latin-1")
+        who = caller(authorization, self._collector.sources, now_us)
+        if path.startswith(DECISIONS):
+            return self._trace(path.removeprefix(DECISIONS), who)
+        if method != "POST":
+            raise BadInput(f"expected POST, got {method}.", where=path)
+        length = headers.get(b"content-length", b"")
+        stated = int(length) if length.isdigit() else None
+        try:
+            body = await self._bodies.read(receive, send, stated, DECIDE_BODY_MAX)
+        except TooLarge as error:
+            raise BadInput(
+                f"expected at most {DECIDE_BODY_MAX:,} bytes, got {error.size:,}.", where="body"
+            ) from error
+        if path == DECIDE:
+            return await self._decide(read_decide(body), who, now_us)
+        return await self._outcome(read_outcome(body), who, now_us)
+
+    # --- decide -----------------------------------------------------------------------------
+
+    async def _decide(self, request: DecideRequest, who: Caller, now_us: int) -> Reply:
+        if request.request_id is not None:
+            known = self._answered.get(f"{who.source.name}/{request.request_id}")
+            if known is not None:
+                return Reply(200, known)
+        served = self._served()
+        if served is None:
+            raise Unavailable("no program is applied yet.", hint="dipper apply")
+        ids = _ids(request)
+        _require_bound(who, ids, request.placement)
+        if request.seen_position is not None:
+            await self._await(Position(*request.seen_position))
+        place = served.decider.place(request.placement)
+        with self._state.read() as view:
+            subject = load_subject(view, served.tag_table, ids, now_us, self._erasure_key)
+        decision_id = new_id(self._clock, self._random)
+        decided = served.decider.decide(
+            request,
+            subject,
+            now_us,
+            self._random.random(),
+            decision_id,
+            self._published(place.policy.name),
+        )
+        subjects = {} if subject.erased else _roles(subject, ids)
+        event = Event(
+            event="decision_made",
+            message_id=decision_id,
+            source="gateway",
+            trust="engine",
+            time_us=now_us,
+            received_us=now_us,
+            subjects=subjects,
+            scenario=place.placement.scenario,
+            channel=place.placement.channel,
+            placement=place.placement.name,
+            properties=msgspec.Raw(encode(decided.trace)),
+            program=served.current.program,
+        )
+        entry = Entry(RecordKind.EVENT, EVENT_ENCODER.encode(event))
+        offset = await self._appends.append([entry], now_us, reserve=True)
+        self._remember(decision_id, subjects)
+        reply = msgspec.structs.replace(decided.reply, position=(self._partition, offset))
+        body = _ENCODER.encode(reply)
+        if request.request_id is not None:
+            _keep(self._answered, f"{who.source.name}/{request.request_id}", body)
+        return Reply(200, body)
+
+    async def _await(self, position: Position) -> None:
+        try:
+            async with asyncio.timeout(CONSENT_WAIT_S):
+                await self._projection.applied(position)
+        except TimeoutError:
+            raise Unavailable(
+                f"the projection has not reached position {tuple(position)} yet."
+            ) from None
+
+    # --- outcomes ---------------------------------------------------------------------------
+
+    async def _outcome(self, request: OutcomeRequest, who: Caller, now_us: int) -> Reply:
+        """An outcome is an event of the source that reports it, judged like any other."""
+        served = self._served()
+        if served is None:
+            raise Unavailable("no program is applied yet.", hint="dipper apply")
+        subjects = self._subjects_of(request.decision_id)
+        _require_subject(who, subjects)
+        offer = served.program.of("offer").get(request.offer)
+        if offer is None:
+            raise NotFound(f"no offer '{request.offer}'.", where="body.offer")
+        line = served.product_lines.get(offer.product or "")
+        item = incoming(request, subjects, offer.product, line)
+        batch = Batch([item], None, lambda _: _ENCODER.encode(request))
+        collected = self._collector.collect(who.source, batch, now_us)
+        if not collected.entries and not collected.foreign:
+            return Reply(200, b'{"success":true}')
+        await self._appends.append(collected.entries, now_us)
+        self._collector.count(collected.counts)
+        return Reply(200, b'{"success":true}')
+
+    def _subjects_of(self, decision_id: str) -> dict[str, str]:
+        """The subjects of a decision: remembered, or from its trace."""
+        known = self._recent.get(decision_id)
+        return known if known is not None else dict(self._event_of(decision_id).subjects)
+
+    def _remember(self, decision_id: str, subjects: dict[str, str]) -> None:
+        _keep(self._recent, decision_id, subjects)
+
+    # --- traces -----------------------------------------------------------------------------
+
+    def _event_of(self, decision_id: str) -> Event:
+        with self._state.read() as view:
+            stored = view.get("decisions", decision_id.encode())
+        if stored is None:
+            raise NotFound(f"no decision '{decision_id}'.", where="decision_id")
+        partition, offset, _ = _POSITION.decode(stored)
+        record = self._reader.read(partition, offset, 1)[0]
+        if record.erased:
+            raise NotFound(
+                f"decision '{decision_id}' belongs to an erased person.", where="decision_id"
+            )
+        return EVENT_DECODER.decode(record.payload)
+
+    def _trace(self, decision_id: str, who: Caller) -> Reply:
+        """The trace with everything recomputed from the versions that it names."""
+        event = self._event_of(decision_id)
+        _require_subject(who, event.subjects)
+        return Reply(200, _ENCODER.encode(self.describe(event)))
+
+    def describe(self, event: Event) -> dict[str, Any]:
+        """A stored decision, with verdicts and reasons recomputed."""
+        trace = decode(bytes(event.properties))
+        served = self._served()
+        if served is None or served.current.program != trace.program:
+            served = self._programs.of_trace(trace.program, trace.tables)
+        return describe(trace, served)
+
+
+def describe(trace: Trace, served: Served) -> dict[str, Any]:
+    """A trace with every verdict recomputed, as plain data."""
+    found = recompute(served.decider, trace)
+    return {
+        "trace": msgspec.to_builtins(trace),
+        "inputs": dict(found.inputs),
+        "verdicts": {
+            row.offer.name: {
+                gate: {"passed": verdict.passed, "code": verdict.code, "facts": verdict.facts}
+                for gate, verdict in row.verdicts.items()
+            }
+            for row in found.rows
+        },
+        "waterfall": waterfall(served.decider, trace),
+    }
+
+
+def _keep(known: OrderedDict[str, Any], key: str, value: Any) -> None:
+    known[key] = value
+    if len(known) > REMEMBERED:
+        known.popitem(last=False)
+
+
+def _ids(request: DecideRequest) -> list[str]:
+    try:
+        return [subject_id(id_type, value) for id_type, value in request.ids.items()]
+    except ValueError as error:
+        raise BadInput(str(error), where="body.ids") from error
+
+
+def _roles(subject: Subject, ids: list[str]) -> dict[str, str]:
+    """The ids of a decision by role: the subject's own under its kind."""
+    own = next((text for text in ids if text in subject.ids), None)
+    return {subject.kind: own or ids[0]}
+
+
+def _require_bound(who: Caller, ids: list[str], placement: str) -> None:
+    """A token speaks for its subject (and device) at its placement only."""
+    token = who.token
+    if token is None:
+        return
+    allowed = {token.subject, token.device}
+    if not set(ids) <= allowed or (token.placement and token.placement != placement):
+        raise Forbidden(
+            "the token is bound to another subject or placement.",
+            where="Authorization",
+            hint="Ask your server for a token of this person and placement.",
+        )
+
+
+def _require_subject(who: Caller, subjects: Mapping[str, str]) -> None:
+    token = who.token
+    if token is not None and not {token.subject, token.device} & set(subjects.values()):
+        raise Forbidden("the token is bound to another subject.", where="Authorization")

@@ -1,0 +1,240 @@
+"""A gateway's process: `python -m dipper.surface.http.gateway WORKSPACE PARTITION`.
+
+Collection opens as soon as the log and its duplicate index stand; decide answers once a program is
+applied and its kernels are warm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from dipper.app.keys import read_keys
+from dipper.app.served import Served
+from dipper.app.workspace import Workspace
+from dipper.collect.collector import Collector
+from dipper.collect.dialects import registry as dialect_registry
+from dipper.collect.duplicates import Duplicates
+from dipper.collect.plan import Plan
+from dipper.collect.sources import Sources
+from dipper.engine.ports import Entry, Record
+from dipper.engine.record import CONTROL_DECODER, Control, RecordKind
+from dipper.kit.clock import Clock, system_clock
+from dipper.kit.errors import Conflict
+from dipper.kit.hashing import hash128
+from dipper.profile.subject import load_subject
+from dipper.surface.http.appends import Appends
+from dipper.surface.http.body import Bodies, Receive, Send
+from dipper.surface.http.collection import Collection, Scope
+from dipper.surface.http.deciding import Deciding
+from dipper.surface.http.following import Following
+from dipper.surface.http.keys import read_source_keys
+from dipper.surface.http.not_found import NOT_FOUND
+from dipper.surface.http.replies import send_reply
+from dipper.surface.http.socket import AppendServer, Neighbour
+from dipper.surface.http.waiting import Projection
+
+log = structlog.get_logger("gateway")
+READ_AT_ONCE = 5_000
+
+
+class ControlledAppends(Appends):
+    """Appends that let the gateway follow the control records among them."""
+
+    following: Following
+
+    async def append(
+        self,
+        entries: Sequence[Entry],
+        received_us: int,
+        *,
+        has_duplicates: bool = False,
+        reserve: bool = False,
+    ) -> int:
+        """Append; a control record takes effect once it is on disk."""
+        controls = _controls(entries)
+        for control in controls:
+            self.following.admit(control)
+        first = await super().append(
+            entries, received_us, has_duplicates=has_duplicates, reserve=reserve
+        )
+        for control in controls:
+            self.following.follow(control)
+            self.following.apply(control)
+        return first
+
+
+def _controls(entries: Sequence[Entry]) -> list[Control]:
+    return [
+        CONTROL_DECODER.decode(payload)
+        for kind, payload in entries
+        if kind == RecordKind.CONTROL and not payload.startswith(b'{"type":"counted"')
+    ]
+
+
+class Gateway:
+    """One partition's collection and decisions."""
+
+    def __init__(self, workspace: Workspace, partition: int, clock: Clock) -> None:
+        self.workspace = workspace
+        self.partition = partition
+        partitions = workspace.settings.storage.partitions
+        erasure_key = read_keys(workspace.keys_file).erasure_key
+        self._source_keys = read_source_keys(workspace.keys_file)
+        self.writer = workspace.log.writer(partition)
+        self.following = Following(workspace, clock, erasure_key)
+        duplicates = Duplicates()
+        self._read_log(duplicates)
+        served = self.following.programs.get(self.following.current)
+        dialects = dialect_registry.build()
+        self.collector = Collector(
+            Sources.compile(served.program, self._source_keys),
+            Plan.compile(served.program),
+            duplicates,
+            dialects,
+            partition=partition,
+            partitions=partitions,
+        )
+        self.following.on_program = self._adopt
+        self.following.on_erasure = self.collector.erasures.changed
+        self.appends = ControlledAppends(self.writer, self.collector.admission)
+        self.appends.following = self.following
+        self.projection = Projection(workspace.state)
+        workspace.run.mkdir(parents=True, exist_ok=True)
+        self.server = AppendServer(workspace.socket(partition), self.appends, self.collector.count)
+        bodies = Bodies()
+        self.collection = Collection(
+            self.collector,
+            self.appends,
+            dialects,
+            clock=self.following.now,
+            projected=self.projection.applied,
+            partition=partition,
+            neighbours={
+                other: Neighbour(workspace.socket(other))
+                for other in range(partitions)
+                if other != partition
+            },
+            bodies=bodies,
+        )
+        self.deciding = Deciding(
+            self.collector,
+            self.appends,
+            workspace.state,
+            workspace.log.reader(),
+            self.following.programs,
+            self.projection,
+            clock=self.following.now,
+            erasure_key=erasure_key,
+            partition=partition,
+            served=self.following.served,
+            published=self.following.published,
+            bodies=bodies,
+        )
+        self.following.apply()
+
+    def _read_log(self, duplicates: Duplicates) -> None:
+        """One pass over the partition: known message ids, and what control records say."""
+        with self.workspace.log.reader() as reader:
+            start = 0
+            while records := reader.read(self.partition, start, READ_AT_ONCE):
+                duplicates.rebuild(records)
+                self._follow(records)
+                start = records[-1].offset + 1
+        if not self.following.current.program:
+            raise Conflict(
+                "no program is applied to this log.",
+                where=str(self.workspace.folder),
+                hint=f"dipper apply {self.workspace.folder}",
+            )
+
+    def _follow(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if record.kind == RecordKind.CONTROL and not record.erased:
+                self.following.follow(CONTROL_DECODER.decode(record.payload))
+
+    def _adopt(self, served: Served) -> None:
+        """Judge and decide by another program from now on; compiled before it is used."""
+        sources = Sources.compile(served.program, self._source_keys)
+        self.collector.adopt(sources, Plan.compile(served.program))
+        assert served.decider is not None
+        with self.workspace.state.read() as view:
+            # The first fold loads or compiles the kernels.
+            load_subject(view, served.tag_table, [f"login:{hash128('warm').hex()}"], 0)
+        log.info("program", hash=served.current.program[:12])
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application of the data plane."""
+        if scope["type"] != "http":
+            return
+        if not (
+            await self.deciding.handle(scope, receive, send)
+            or await self.collection.handle(scope, receive, send)
+        ):
+            await send_reply(send, NOT_FOUND, b"")
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serve until SIGTERM, then finish what is under way."""
+        import uvicorn
+
+        config = uvicorn.Config(
+            self.app,  # type: ignore[arg-type]
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=8,
+            backlog=2048,
+        )
+        await self.server.start()
+        try:
+            await uvicorn.Server(config).serve(sockets=[listener])
+        finally:
+            await self.server.close()
+            await self.collection.close()
+            await asyncio.to_thread(self.writer.close)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket that the gateways of other partitions may share."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, port))
+    listener.setblocking(False)
+    return listener
+
+
+def main() -> None:
+    """Run one gateway."""
+    folder, partition = Path(sys.argv[1]), int(sys.argv[2])
+    os.environ.setdefault("NUMBA_CACHE_DIR", str((folder / "data" / "cache" / "numba").resolve()))
+    import uvloop
+
+    from dipper.surface.logging import configure
+    from dipper.surface.supervisor import end_with_parent
+
+    end_with_parent()
+    configure()
+    workspace = Workspace(folder)
+    gateway = Gateway(workspace, partition, system_clock)
+    serve = workspace.settings.serve
+    listener = listen(serve.host, serve.data_port)
+    runner: Any = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    with runner:
+        runner.run(gateway.run(listener))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The worker process: projects the log into state and lake, fires ticks, trains, erases."""

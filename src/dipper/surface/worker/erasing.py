@@ -1,0 +1,152 @@
+"""Carries out an erasure after its record: log, lake, state, and a receipt with counts per store.
+
+The record `erased` names ids only by keyed hash, so what belongs to them is found by reading the
+log; that makes it repeatable, and a worker that dies in the middle begins again. A record that
+other subjects share is written anew without the erased role (`restates`), before the old one is
+emptied, so that their timelines keep the row and a rebuild comes to the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import structlog
+
+from dipper.app.served import Served
+from dipper.app.workspace import Workspace
+from dipper.collect.subjects import partition_of
+from dipper.engine.ports import Entry, LogReader, Position, Record
+from dipper.engine.record import EVENT_DECODER, EVENT_ENCODER, Control, Event, RecordKind
+from dipper.profile.erasure import tombstone
+from dipper.surface.append import Appender
+
+log = structlog.get_logger("erasure")
+
+RECEIPTS = "erasures"
+
+
+class _Named(msgspec.Struct):
+    """What of a record tells whose it is."""
+
+    subjects: dict[str, str] = {}
+    properties: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+class _Other(msgspec.Struct):
+    other_id: str = ""
+
+
+class Eraser:
+    """Erases from everything but the subject state, which the projection has already cleaned."""
+
+    def __init__(self, workspace: Workspace, erasure_key: bytes) -> None:
+        self._workspace = workspace
+        self._key = erasure_key
+        self.served: Served | None = None
+
+    def erase(self, control: Control, reader: LogReader, appender: Appender) -> dict[str, Any]:
+        """Do what the record orders; gives the receipt. Doing it twice changes nothing more."""
+        identifier = str(control.body.get("erasure", ""))
+        gone = {bytes.fromhex(text) for text in control.body["ids"]}
+        ids, positions, restated = self._find(gone, reader, control.time_us)
+        for partition, entries in restated.items():
+            appender.append(partition, entries)
+        records = appender.erase(positions) if positions else 0
+        lake_rows = self._workspace.lake.erase(sorted(ids)) if ids else 0
+        failed_rows = self._workspace.failed_events.erase(sorted(ids)) if ids else 0
+        self._workspace.state.compact()
+        receipt = {
+            "status": "done",
+            "time_us": control.time_us,
+            "ids": len(control.body["ids"]),
+            "log_records": records,
+            "log_restated": sum(len(entries) for entries in restated.values()),
+            "lake_rows": lake_rows,
+            "failed_rows": failed_rows,
+            "models": "exempt: the next training leaves the person out",
+        }
+        self._workspace.control.put(RECEIPTS, identifier, receipt)
+        log.info("erased", erasure=identifier, log_records=records, lake_rows=lake_rows)
+        return receipt
+
+    def resume(self, reader: LogReader, appender: Appender) -> None:
+        """Finish erasures that a crash interrupted after their record was projected."""
+        for identifier, document in self._workspace.control.items(RECEIPTS):
+            if document["status"] == "applied":
+                body = {"erasure": identifier, "ids": document["hashes"]}
+                control = Control(type="erased", time_us=document["time_us"], body=body)
+                self.erase(control, reader, appender)
+
+    def _find(
+        self, gone: set[bytes], reader: LogReader, now_us: int
+    ) -> tuple[set[str], list[Position], dict[int, list[Entry]]]:
+        known: dict[str, bool] = {}
+
+        def is_gone(text: str) -> bool:
+            if text not in known:
+                known[text] = tombstone(text, self._key) in gone
+            return known[text]
+
+        positions: list[Position] = []
+        restated: dict[int, list[Entry]] = {}
+        for partition in range(reader.partitions()):
+            for record in _personal_records(reader, partition):
+                named = _NAMED.decode(record.payload)
+                others = [_other_id(named)] if b'"other_id"' in record.payload else []
+                if not any(is_gone(text) for text in [*named.subjects.values(), *others] if text):
+                    continue
+                positions.append(Position(record.partition, record.offset))
+                rest = self._without(record, named, is_gone)
+                if rest is not None:
+                    home = partition_of(rest.subjects, reader.partitions())
+                    entry = Entry(RecordKind.EVENT, EVENT_ENCODER.encode(rest))
+                    restated.setdefault(home, []).append(entry)
+        return {text for text, found in known.items() if found}, positions, restated
+
+    def _without(self, record: Record, named: _Named, is_gone: Any) -> Event | None:
+        """The event as the remaining subjects keep it; None when none of them kept a row."""
+        if record.kind != RecordKind.EVENT or self.served is None:
+            return None
+        event = EVENT_DECODER.decode(record.payload)
+        keeping = self.served.roles_of(event.event)
+        left = {role: text for role, text in event.subjects.items() if not is_gone(text)}
+        if not any(role in keeping and role not in event.claims for role in left):
+            return None
+        personal = self.served.personal_properties
+        properties = msgspec.json.decode(event.properties)
+        kept = {name: value for name, value in properties.items() if name not in personal}
+        return msgspec.structs.replace(
+            event,
+            subjects=left,
+            claims=tuple(role for role in event.claims if role in left),
+            properties=msgspec.Raw(msgspec.json.encode(kept)),
+            token=None,
+            restates=event.restates or f"{record.partition}:{record.offset}",
+        )
+
+
+def _personal_records(reader: LogReader, partition: int) -> Any:
+    start = 0
+    while records := reader.read(partition, start, 5_000):
+        start = records[-1].offset + 1
+        for record in records:
+            if not record.erased and record.kind != RecordKind.CONTROL:
+                yield record
+
+
+def _other_id(named: _Named) -> str:
+    try:
+        return msgspec.json.decode(named.properties, type=_Other).other_id
+    except msgspec.MsgspecError:
+        return ""
+
+
+def erasure_control(erasure: str, hashes: Sequence[bytes], now_us: int) -> Control:
+    """The record that orders an erasure."""
+    body = {"erasure": erasure, "ids": [found.hex() for found in hashes]}
+    return Control(type="erased", time_us=now_us, body=body)

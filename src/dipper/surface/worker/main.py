@@ -1,0 +1,37 @@
+"""The worker's process: `python -m dipper.surface.worker.main WORKSPACE`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+
+def main() -> None:
+    """Run the worker until SIGTERM."""
+    folder = Path(sys.argv[1])
+    # Compiled kernels belong to the workspace: the installation may be read-only.
+    os.environ.setdefault("NUMBA_CACHE_DIR", str((folder / "data" / "cache" / "numba").resolve()))
+    from dipper.app.workspace import Workspace
+    from dipper.kit.clock import system_clock
+    from dipper.surface.append import ThroughGateways
+    from dipper.surface.logging import configure
+    from dipper.surface.supervisor import end_with_parent
+    from dipper.surface.worker.worker import Worker
+
+    end_with_parent()
+    configure()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    workspace = Workspace(folder)
+    workspace.state.claim()
+    worker = Worker(workspace, ThroughGateways(workspace, system_clock), system_clock)
+    worker.run(stop)
+    workspace.state.close()
+
+
+if __name__ == "__main__":
+    main()

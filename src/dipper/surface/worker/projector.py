@@ -1,0 +1,309 @@
+"""Projects the log into the subject state, from the position that the state has reached.
+
+The state and its position change in one transaction, so every record is projected exactly once. The
+program in force is itself projected (`meta/current`). When a new program lays records out
+differently, the state is cleared and projected again from the first record under the new program;
+what was announced stays announced, because the announcements are records of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from dipper.app.served import Current, Programs, Served
+from dipper.engine.ports import LogReader, Position, Record, SubjectState
+from dipper.engine.record import CONTROL_DECODER, EVENT_DECODER, Control, Event, RecordKind
+from dipper.kit.clock import SECOND_US
+from dipper.kit.errors import Corrupt
+from dipper.kit.hashing import hash128
+from dipper.profile.project import LAYOUT, Projected, everyone, last_tick, project, runs
+from dipper.profile.tick import tick
+
+CURRENT = b"current"
+NOW = b"virtual_now"
+READ_AT_ONCE = 2_000
+TICK_TYPES = ("tick", "clock")
+
+Announce = Callable[[Sequence[Event]], None]
+
+
+@dataclass
+class Step:
+    """What one call of `Projector.step` has done, for the lake, the trainer and the operator."""
+
+    records: list[Record] = field(default_factory=list)
+    served: Served | None = None
+    failed: list[tuple[Position, str]] = field(default_factory=list)
+    touched: int = 0
+    ticked_us: int | None = None
+    erased: list[Control] = field(default_factory=list)
+
+
+class Projector:
+    """One process's projection of all partitions into one state."""
+
+    def __init__(
+        self,
+        reader: LogReader,
+        state: SubjectState,
+        programs: Programs,
+        erasure_key: bytes,
+        announce: Announce,
+    ) -> None:
+        self._log = reader
+        self._state = state
+        self._programs = programs
+        self._erasure_key = erasure_key
+        self._announce = announce
+        self._waiting: dict[int, int] = {}
+        self.quarantined: set[Position] = set()
+        with state.read() as view:
+            self.positions = dict.fromkeys(range(reader.partitions()), 0) | view.positions()
+            stored = view.get("meta", CURRENT)
+            now = view.get("meta", NOW)
+        self.current = Current() if stored is None else msgspec.msgpack.decode(stored, type=Current)
+        self.virtual_now_us = None if now is None else int.from_bytes(now, "big")
+        self.touched_waiting = 0
+        self._forced: Served | None = None
+        self._rebuilt_to: dict[int, int] = {}
+        self._find_quarantined()
+
+    # --- what stands where ------------------------------------------------------------------
+
+    @property
+    def served(self) -> Served | None:
+        """The program in force, or None before the first apply."""
+        if self._forced is not None:
+            return self._forced
+        return self._programs.get(self.current) if self.current.program else None
+
+    @property
+    def lag(self) -> int:
+        """Records that are not projected yet."""
+        return sum(self._log.end(p) - at for p, at in self.positions.items())
+
+    @property
+    def is_rebuilding(self) -> bool:
+        """Whether the state is being projected again from the beginning."""
+        return self._forced is not None
+
+    def _find_quarantined(self) -> None:
+        """Quarantine stands behind what it quarantines, so a rebuild must know it beforehand."""
+        if any(self.positions.values()):
+            with self._state.read() as view:
+                stored = view.get("meta", b"quarantined")
+            if stored is not None:
+                found = msgspec.msgpack.decode(stored, type=list[tuple[int, int]])
+                self.quarantined = {Position(*pair) for pair in found}
+            return
+        for partition in self.positions:
+            for record in _records(self._log, partition, 0):
+                if record.kind == RecordKind.CONTROL and b'"quarantined"' in record.payload:
+                    self._note_quarantine(CONTROL_DECODER.decode(record.payload))
+
+    def _note_quarantine(self, control: Control) -> None:
+        if control.type == "quarantined":
+            body = control.body
+            self.quarantined.add(Position(body["partition"], body["offset"]))
+
+    # --- steps ------------------------------------------------------------------------------
+
+    def step(self, at_once: int = READ_AT_ONCE) -> Step:
+        """Project at most `at_once` records of each partition; empty when all is done."""
+        done = Step()
+        for partition in self.positions:
+            if partition in self._waiting:
+                continue
+            start = self.positions[partition]
+            records = self._log.read(partition, start, at_once)
+            if records:
+                self._partition(partition, records, done)
+        self._finish_rebuild()
+        return done
+
+    def _partition(self, partition: int, records: list[Record], done: Step) -> None:
+        for control, run in runs(records):
+            if control is None:
+                self._run(run, done)
+            elif control.type in TICK_TYPES:
+                self._reach_tick(partition, run[0], control, done)
+                if partition in self._waiting:
+                    done.records += run
+                    return
+            else:
+                self._barrier(control, run, done)
+            done.records += run
+
+    def _run(self, records: Sequence[Record], done: Step) -> None:
+        """One run without barriers, under the program in force."""
+        served = self.served
+        position = {records[-1].partition: records[-1].offset + 1}
+        for record in records:
+            if record.kind == RecordKind.CONTROL and not record.erased:
+                self._note_quarantine(CONTROL_DECODER.decode(record.payload))
+        if served is None:
+            # Before the first apply nothing is projected; a later apply starts from the beginning.
+            self._write({}, position)
+            return
+        found = self._project(records, served)
+        self._write(found.changes, position)
+        done.served = served
+        done.failed += found.failed
+        done.touched += len(found.touched)
+        self.touched_waiting += len(found.touched)
+
+    def _project(self, records: Sequence[Record], served: Served) -> Projected:
+        with self._state.read() as view:
+            return project(
+                records,
+                view,
+                served.tag_table,
+                erasure_key=self._erasure_key,
+                skip=self.quarantined,
+            )
+
+    def _barrier(self, control: Control, run: Sequence[Record], done: Step) -> None:
+        """A record behind which another program or other tombstones hold."""
+        position = {run[0].partition: run[0].offset + 1}
+        if control.type in ("spec_applied", "table_applied"):
+            self._adopt(self.current.after(control), position)
+            done.served = self.served
+            return
+        self._run(run, done)
+        if control.type == "erased":
+            done.erased.append(control)
+
+    def _adopt(self, current: Current, position: dict[int, int]) -> None:
+        """Serve another program; rebuild when it lays the state out differently."""
+        before = self.current
+        self.current = current
+        meta = {CURRENT: msgspec.msgpack.encode(current)}
+        if self._forced is not None or not current.program or before == current:
+            self._write({"meta": meta}, position)
+            return
+        served = self._programs.get(current)
+        with self._state.read() as view:
+            layout = view.get("meta", LAYOUT)
+            is_other = layout is not None and layout.decode() != served.tag_table.layout
+            was_blind = layout is None and any(view.positions().values())
+            touched = {} if is_other else everyone(view)
+        if is_other or was_blind:
+            self._rebuild(served)
+            return
+        packed = {key: since.to_bytes(8, "big", signed=True) for key, since in touched.items()}
+        self._write({"meta": meta, "touched": packed}, position)
+        self.touched_waiting += len(touched)
+
+    def _rebuild(self, served: Served) -> None:
+        """Project everything again under a program, up to where the log ends now."""
+        self._state.clear()
+        self._forced = served
+        self._rebuilt_to = {p: self._log.end(p) for p in self.positions}
+        self.positions = dict.fromkeys(self.positions, 0)
+        self._waiting.clear()
+
+    def rebuild(self) -> None:
+        """Forget the state and project it again from the first record."""
+        served = self.served
+        if served is None:
+            self._state.clear()
+            self.positions = dict.fromkeys(self.positions, 0)
+            return
+        self._rebuild(served)
+
+    def _finish_rebuild(self) -> None:
+        if self._forced is None:
+            return
+        if any(self.positions[p] < end for p, end in self._rebuilt_to.items()):
+            return
+        self._forced = None
+        with self._state.read() as view:
+            touched = everyone(view)
+        packed = {key: since.to_bytes(8, "big", signed=True) for key, since in touched.items()}
+        self._write({"touched": packed}, {})
+        self.touched_waiting += len(touched)
+
+    # --- ticks ------------------------------------------------------------------------------
+
+    def _reach_tick(self, partition: int, record: Record, control: Control, done: Step) -> None:
+        """A tick fires when every partition has reached it."""
+        self._waiting[partition] = record.offset
+        if len(self._waiting) == len(self.positions):
+            self._fire(int(control.body["now_us"]), control.type == "clock", done)
+
+    def _fire(self, now_us: int, is_virtual: bool, done: Step) -> None:
+        served = self.served
+        positions = {p: offset + 1 for p, offset in self._waiting.items()}
+        changes: dict[str, dict[bytes, bytes | None]] = {}
+        if served is not None:
+            with self._state.read() as view:
+                if now_us > last_tick(view):
+                    ticked = tick(view, served.tag_table, None, now_us)
+                    changes = ticked.changes
+                    missing = self._missing(ticked.announcements, positions)
+                    if missing and not self.is_rebuilding:
+                        self._announce(missing)
+        meta = changes.setdefault("meta", {})
+        if is_virtual:
+            meta[NOW] = now_us.to_bytes(8, "big")
+            self.virtual_now_us = now_us
+        self._write(changes, positions)
+        self._waiting.clear()
+        self.touched_waiting = 0
+        done.ticked_us = now_us
+
+    def _missing(self, announcements: list[Event], positions: dict[int, int]) -> list[Event]:
+        """Those announcements that are not in the log between this tick and the next.
+
+        After a crash, or in a replay, they are there: the same ids, written once.
+        """
+        left = {event.message_id: event for event in announcements}
+        for partition, start in positions.items():
+            if not left:
+                break
+            for record in _records(self._log, partition, start):
+                if record.kind == RecordKind.CONTROL and not record.erased:
+                    if CONTROL_DECODER.decode(record.payload).type in TICK_TYPES:
+                        break
+                elif record.kind == RecordKind.EVENT and b'"engine"' in record.payload:
+                    left.pop(EVENT_DECODER.decode(record.payload).message_id, None)
+        return list(left.values())
+
+    # --- writing ----------------------------------------------------------------------------
+
+    def _write(
+        self, changes: dict[str, dict[bytes, bytes | None]], positions: dict[int, int]
+    ) -> None:
+        if self.quarantined and "meta" not in changes:
+            pairs = sorted((p.partition, p.offset) for p in self.quarantined)
+            changes = changes | {"meta": {b"quarantined": msgspec.msgpack.encode(pairs)}}
+        self._state.write(changes, positions)
+        self.positions |= positions
+
+
+def _records(log: LogReader, partition: int, start: int) -> Iterator[Record]:
+    while batch := log.read(partition, start, READ_AT_ONCE):
+        yield from batch
+        start = batch[-1].offset + 1
+
+
+def partition_of_subject(text: str, partitions: int) -> int:
+    """The partition of an engine's event about a subject."""
+    return int.from_bytes(hash128(text)[:8], "little") % partitions
+
+
+TICK_EVERY_US = SECOND_US
+
+
+def require_reachable(positions: dict[int, int], log: LogReader) -> None:
+    """Raises Corrupt when the state is ahead of the log: it belongs to another log."""
+    for partition, at in positions.items():
+        if at > log.end(partition):
+            raise Corrupt(
+                f"the state has projected {at} records, the log has {log.end(partition)}.",
+                where=f"partition {partition}",
+                hint="The log was cut or replaced. Restore it, or rebuild with: dipper replay",
+            )
