@@ -169,10 +169,17 @@ def _default_findings(tag: Tag, bank: Bank) -> Iterator[Finding]:
 
 
 def _mention_findings(spec: Spec, bank: Bank) -> Iterator[Finding]:
-    """What typing cannot see: products and lines in texts, and values that are never stored."""
+    """What typing cannot see: the clock, products and lines in texts, what is never stored."""
     rows = bank.rows(PRODUCT)
     for written in spec.written():
         found = mentions(written.text)
+        if written.reads == "event" and any(call.function == "now" for call in found.calls):
+            yield Finding(
+                "clock_in_condition",
+                f"the condition of {spec.kind} '{spec.name}' reads the clock.",
+                written.path,
+                "Whether an event counts must not depend on when it is asked. Use a window.",
+            )
         for function, column in (("holds", "product"), ("holds_line", "line")):
             known = rows.values(column) if rows is not None else None
             for name in found.literals(function):

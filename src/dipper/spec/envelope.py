@@ -1,7 +1,7 @@
 """The columns that every event has by itself, so that no property may take their names.
 
-The first group may be read in an expression over events by plain name; ids of people and of
-devices may not, for a condition about one person is no condition. The order and meaning of the
+`READABLE` may be read in an expression over events by plain name; ids of people and of devices
+may not, for a condition about one person is no condition. The order and meaning of the
 lake's columns stand in docs/internals/ARCHITECTURE.md.
 """
 
@@ -58,8 +58,8 @@ READABLE: dict[str, Type] = {
 
 _OTHERS = """
     partition offset first_row role kind subject id claim original sent received seq order_hash
-    message_id person operator on_behalf_of organisation case device account terminal program
-    extra month bucket time_us received_us original_us sent_us subjects properties
+    message_id person operator on_behalf_of organisation case device program extra
+    month bucket time_us received_us original_us sent_us subjects properties
 """
 
 ENVELOPE_COLUMNS: frozenset[str] = frozenset(READABLE) | frozenset(_OTHERS.split())

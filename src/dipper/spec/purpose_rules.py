@@ -68,9 +68,14 @@ def policy_findings(policy: Policy, bank: Bank, effective: Effective) -> Iterato
     served = {place.name for place in places if place.policy == policy.name}
     offers = [o for o in bank.objects("offer").values() if not served.isdisjoint(o.placements)]
     told: set[tuple[lineage.Key, ...]] = set()
+    known: dict[tuple[str, ...], list[lineage.Conflict]] = {}
     for offer in offers:
+        if offer.purposes not in known:
+            known[offer.purposes] = lineage.conflicts(
+                bank.program, policy, offer.purposes, effective
+            )
         plain = []
-        for conflict in lineage.conflicts(bank.program, policy, offer.purposes, effective):
+        for conflict in known[offer.purposes]:
             if not conflict.sensitive:
                 plain.append(conflict.chain[1])
             elif conflict.chain not in told:

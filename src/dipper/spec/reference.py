@@ -120,7 +120,8 @@ def _type(field: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list of {_type(field['items'])}"
     if field.get("type") == "object":
-        return f"mapping to {_type(field.get('additionalProperties', {}))}"
+        by_pattern = field.get("patternProperties", {}).values()
+        return f"mapping to {_type(next(iter(by_pattern), field.get('additionalProperties', {})))}"
     return _scalar(field)
 
 

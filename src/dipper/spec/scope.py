@@ -37,7 +37,6 @@ __all__ = [
 ]
 
 HOST_FUNCTIONS: dict[str, HostFunction] = {
-    "now": HostFunction((), "timestamp"),
     "holds": HostFunction(("text",), "bool"),
     "holds_line": HostFunction(("text",), "bool"),
 }
@@ -46,10 +45,7 @@ TagTypes = Mapping[str, Type]
 
 
 def event_scope(program: Program, *events: str) -> Scope:
-    """What a condition over these events may read: what all of them declare, and the envelope.
-
-    The clock is not in it: whether an event counts must not depend on when it is asked.
-    """
+    """What a condition over these events may read: what all of them declare, and the envelope."""
     dictionary = program.of(Property)
     specs = [program.of(Event).get(name) for name in events]
     declared = [set(spec.properties) for spec in specs if spec is not None]

@@ -69,6 +69,9 @@ def _findings(
             expected.setdefault(path, []).append(_EXPECTED[kind])
         else:
             found.setdefault(path, _bad(error, path, _value(document, path)))
+    # A list whose items are wrong counts as too short to pydantic; the items have been named.
+    inside = {path[:-1] for path in [*found, *expected] if path and isinstance(path[-1], int)}
+    found = {path: one for path, one in found.items() if one.code != "empty" or path not in inside}
     for path, words in expected.items():
         # A text or a list: where one of the two fits, what is wrong inside it has been said.
         if not any(other[: len(path)] == path for other in found):

@@ -63,12 +63,7 @@ def _document(text: str, first: int) -> Document:
     try:
         node = yaml.compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = first + (mark.line if mark is not None else 0)
-        what = " ".join(str(error.problem or error.context or "").split())
-        document.problems.append(
-            Problem(line, "bad_yaml", f"this is not YAML: {what}.", "The rest of it is not read.")
-        )
+        document.problems.append(_marked(error, first))
         return document
     except (YAMLError, ValueError) as error:
         what = " ".join(str(error).split())
@@ -79,6 +74,16 @@ def _document(text: str, first: int) -> Document:
         document.line = reader.line_of(node)
         document.data = reader.read(node, ())
     return document
+
+
+def _marked(error: MarkedYAMLError, first: int) -> Problem:
+    """Where reading had to stop, and where what is not closed there began."""
+    mark, began = error.problem_mark or error.context_mark, error.context_mark
+    line = first + (mark.line if mark is not None else 0)
+    what = " ".join(str(error.problem or error.context or "").split())
+    if began is not None and first + began.line != line:
+        what += f" in what begins in line {first + began.line}"
+    return Problem(line, "bad_yaml", f"this is not YAML: {what}.", "The rest of it is not read.")
 
 
 class _Reader:
