@@ -11,12 +11,16 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from dipper.engine.record import RecordKind
+from dipper.fold.timeline import Fold
+
+R = TypeVar("R")
 
 
 class Position(NamedTuple):
@@ -52,10 +56,13 @@ class LogWriter(Protocol):
 
     partition: int
 
-    def append(self, entries: Sequence[Entry], received_us: int) -> Future[int]:
+    def append(
+        self, entries: Sequence[Entry], received_us: int, *, reserve: bool = False
+    ) -> Future[int]:
         """Queue entries; the future gives the offset of the first once all are on disk.
 
-        Raises Unavailable (in the future) when they could not be made durable.
+        `reserve` may use the room that is kept for decision traces when the disk is full. Raises
+        Unavailable (in the future) when they could not be made durable.
         """
 
     def close(self) -> None:
@@ -152,7 +159,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class LakeFile:
-    """One sorted Parquet file. bucket -1 holds fresh rows of all kinds and months."""
+    """One sorted Parquet file. bucket -1 holds fresh rows of all months; its month is empty."""
 
     path: str
     kind: str
@@ -187,7 +194,11 @@ class Lake(Protocol):
 
 @dataclass(frozen=True)
 class Column:
-    """A projected column: `sql` over the lake's columns, delivered as `dtype` (NULL -> `null`)."""
+    """A projected column: `sql` over the lake's columns, delivered as `dtype` (NULL -> `null`).
+
+    `dtype` is a numpy name (`int64`, `float64`, `uint8`, `bool` ...) or `text`. The SQL is DuckDB's
+    and looks at its own row only; a bare column of moments gives µs.
+    """
 
     name: str
     sql: str
@@ -206,22 +217,40 @@ class Projection:
     end_us: int | None = None
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Who is one subject today, for rows that keep the subject key of their writing.
+
+    `remap` gives today's key where it is another one. `owners` gives device rows to persons:
+    columns `device`, `claim` (NULL: whatever was claimed), `person` (16-byte keys), `from_us`
+    (inclusive), `to_us` (exclusive); rows without claim of one device do not overlap.
+    """
+
+    remap: Mapping[bytes, bytes]
+    owners: pa.Table | None = None
+
+
 class Bucket(NamedTuple):
     """One bucket's arrays. `subjects` are row starts (n+1), so subject i is rows s[i]:s[i+1].
 
-    `keys` are the subjects' 16-byte keys; `columns` are aligned arrays in timeline order.
+    `keys` are the subjects' 16-byte keys; `columns` are aligned arrays in timeline order. A column
+    of dtype `text` holds codes into `texts[name]`, -1 for NULL; codes of two buckets may differ.
     """
 
-    keys: list[bytes]
+    keys: Sequence[bytes]
     subjects: np.ndarray
     columns: dict[str, np.ndarray]
+    texts: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class Runner(Protocol):
     """Runs a pure fold over every bucket, a thread per core."""
 
     def buckets(self, projection: Projection) -> Iterator[Bucket]:
-        """All subjects once each, whatever bucket or file their rows lie in."""
+        """All subjects with at least one row once each, whatever bucket or file the rows lie in."""
+
+    def fold(self, projection: Projection, fold: Fold[Any, R]) -> R:
+        """The fold over all buckets; threads step, and their states are merged."""
 
 
 # --- control --------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class Run(NamedTuple):
 
     keys: np.ndarray
     starts: np.ndarray
-    moments: Moments
+    moments: Moments | None
 
 
 def key_halves(raw: bytes | memoryview) -> np.ndarray:
@@ -38,6 +38,21 @@ def key_halves(raw: bytes | memoryview) -> np.ndarray:
 def key_bytes(keys: np.ndarray) -> bytes:
     """The inverse of `key_halves`: 16 bytes a key."""
     return keys.astype(">u8").tobytes()
+
+
+class KeyList(Sequence[bytes]):
+    """Keys as 16-byte texts, made when they are asked for."""
+
+    def __init__(self, halves: np.ndarray) -> None:
+        self._halves = halves
+
+    def __len__(self) -> int:
+        return len(self._halves)
+
+    def __getitem__(self, at):  # type: ignore[no-untyped-def]
+        if isinstance(at, slice):
+            return KeyList(self._halves[at])
+        return key_bytes(self._halves[at])
 
 
 def sort_order(keys: np.ndarray, moments: Moments) -> np.ndarray | None:
@@ -62,16 +77,17 @@ def run_starts(keys: np.ndarray) -> np.ndarray:
 
 def merge_order(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Several runs as one: the keys, the starts, and for each row its place in the runs laid end
-    to end. Runs that do not overlap in time should come in the order of their times."""
+    to end. Runs without moments must follow each other in time, as they are given."""
     keys = np.concatenate([run.keys for run in runs])
-    bases = np.cumsum([0, *(len(run.moments.time) for run in runs)])
-    begins = np.concatenate(
-        [run.starts[:-1] + base for run, base in zip(runs, bases, strict=False)]
-    )
-    ends = np.concatenate([run.starts[1:] + base for run, base in zip(runs, bases, strict=False)])
-    blocks = _by_key(keys)
-    moments = (np.concatenate(each) for each in zip(*(run.moments for run in runs), strict=True))
-    return _lay_out(blocks, keys, begins, ends, *moments, int(bases[-1]))
+    bases = np.cumsum([0, *(int(run.starts[-1]) for run in runs)])
+    shifted = [run.starts + base for run, base in zip(runs, bases, strict=False)]
+    begins = np.concatenate([starts[:-1] for starts in shifted])
+    ends = np.concatenate([starts[1:] for starts in shifted])
+    if any(run.moments is None for run in runs):
+        moments = [np.zeros(0, np.int64)] * 3
+    else:
+        moments = [np.concatenate(each) for each in zip(*(r.moments for r in runs), strict=True)]
+    return _lay_out(_by_key(keys), keys, begins, ends, *moments, int(bases[-1]))
 
 
 def _by_key(keys: np.ndarray) -> np.ndarray:
@@ -195,9 +211,7 @@ def _lay_out(blocks, keys, begins, ends, time, seq, order, rows):  # type: ignor
             kept[subjects, 0] = keys[block, 0]
             kept[subjects, 1] = keys[block, 1]
             subjects += 1
-        elif begins[block] < ends[block] and _before(
-            begins[block], places[to - 1], time, seq, order
-        ):
+        elif len(time) > 0 and _before(begins[block], places[to - 1], time, seq, order):
             sorted_so_far = False
         for row in range(begins[block], ends[block]):
             places[to] = row
