@@ -335,7 +335,15 @@ def test_python_and_duckdb_give_equal_values(drawn: list[str], rows: list[dict[s
     assert_equal([parse(text, SCOPE) for text in drawn], rows)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.long
+@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(texts("bool", 5) | texts("double", 5), min_size=1, max_size=3), ROWS)
+def test_deep_expressions_give_equal_values(drawn: list[str], rows: list[dict[str, Any]]) -> None:
+    """The same for deeper expressions and more of them."""
+    assert_equal([parse(text, SCOPE) for text in drawn], rows)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(texts("bool", 3), min_size=1, max_size=4), ROWS)
 def test_a_mask_has_the_bits_of_what_is_true(drawn: list[str], rows: list[dict[str, Any]]) -> None:
     """Bit i of a mask is set exactly when expression i is TRUE, never when it is NULL."""
