@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from dipper.decide.candidate import Candidate
 from dipper.decide.compile import Place, Tables, compile_places
@@ -22,6 +19,7 @@ from dipper.decide.rank.ranker import Ranker
 from dipper.decide.rank.registry import built_in as built_in_rankers
 from dipper.decide.ranking import Published, Ranked
 from dipper.decide.request import DecideRequest, Offered, Reply
+from dipper.decide.screen import Screened
 from dipper.decide.trace import (
     Chosen,
     Trace,
@@ -108,16 +106,14 @@ class Decider:
         self, place: Place, values: Values, moment: Moment, published: Published | None
     ) -> Decided:
         """Decide from values that are read already: what `decide` and a replay share."""
-        first = place.screen.first_denials(values)
-        passed = np.flatnonzero(first == 0)
-        placebos = [at for at in passed.tolist() if place.candidates[at].is_placebo]
-        offers = np.setdiff1d(passed, placebos, assume_unique=True) if placebos else passed
+        screened = place.screen.screen(values)
+        offers, placebos = place.apart(screened.passed)
         ranked = _ranked(place, values, moment, offers, published)
         would = _slots(place, values, ranked, moment.limit)
-        given = _given(place, moment, would, placebos)
+        given = would if moment.arm == "treated" else _instead(place, moment, placebos)
         return Decided(
             _reply(self.program, place, moment, given),
-            self._trace(place, values, moment, first, ranked, would, given, published),
+            self._trace(place, values, moment, screened, ranked, would, given, published),
         )
 
     def _trace(
@@ -125,15 +121,13 @@ class Decider:
         place: Place,
         values: Values,
         moment: Moment,
-        first: np.ndarray[Any, np.dtype[np.uint8]],
+        screened: Screened,
         ranked: Ranked,
         would: tuple[Chosen, ...],
         given: tuple[Chosen, ...],
         published: Published | None,
     ) -> Trace:
         flags, others = place.inputs.pack(values)
-        names = tuple(gate.NAME for gate in place.gates)
-        counts = np.bincount(first, minlength=len(names) + 1).tolist()
         return Trace(
             decision_id=moment.decision_id,
             now_us=moment.now_us,
@@ -149,11 +143,9 @@ class Decider:
             personalised=moment.is_personalised,
             flags=flags,
             values=others,
-            gates=names,
-            denied=pack_denied(first),
-            gate_denials={
-                name: count for name, count in zip(names, counts[1:], strict=True) if count
-            },
+            gates=place.gate_names,
+            denied=pack_denied(screened.first),
+            gate_denials=dict(screened.denials),
             passed=len(ranked.candidates),
             offers=given,
             would=would if would != given else (),
@@ -206,7 +198,11 @@ def _rooms(place: Place, values: Values, offers: Iterable[Candidate]) -> dict[st
 
 def _slots(place: Place, values: Values, ranked: Ranked, limit: int) -> tuple[Chosen, ...]:
     """The ranked offers that fill the slots, keeping the caps within this reply too."""
-    offers = [place.candidates[int(ranked.candidates[at])] for at in ranked.order]
+    if len(ranked.order) == 1:
+        (at,) = ranked.order
+        name = place.candidates[ranked.candidates[at]].name
+        return (Chosen(name, float(ranked.scores[at]), ranked.propensity[0]),)
+    offers = [place.candidates[ranked.candidates[at]] for at in ranked.order]
     rooms = _rooms(place, values, offers)
     chosen: list[Chosen] = []
     for offer, at, propensity in zip(offers, ranked.order, ranked.propensity, strict=True):
@@ -219,12 +215,8 @@ def _slots(place: Place, values: Values, ranked: Ranked, limit: int) -> tuple[Ch
     return tuple(chosen)
 
 
-def _given(
-    place: Place, moment: Moment, would: tuple[Chosen, ...], placebos: Sequence[int]
-) -> tuple[Chosen, ...]:
-    """What the arm is given."""
-    if moment.arm == "treated":
-        return would
+def _instead(place: Place, moment: Moment, placebos: Sequence[int]) -> tuple[Chosen, ...]:
+    """What an arm that is not treated is given."""
     if moment.arm == "control":
         return ()
     return tuple(Chosen(place.candidates[at].name, 0.0, 1.0) for at in placebos[: moment.limit])

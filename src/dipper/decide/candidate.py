@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dipper.decide.condition import Condition
+from dipper.spec.kinds.offer import SUITABILITY_CLASSES
 from dipper.spec.lineage import Conflict
 
 
@@ -68,3 +69,19 @@ class Candidate:
     eligible: Condition | None
     applicable: Condition | None
     suitable: Condition | None
+
+    @property
+    def is_unknown_product(self) -> bool:
+        """Whether it names a product of which nobody knows the class."""
+        return self.product is not None and self.product_class is None
+
+    @property
+    def is_regulated(self) -> bool:
+        """Whether its class is one for which the law demands suitability."""
+        return self.product_class in SUITABILITY_CLASSES
+
+    @property
+    def risk_level(self) -> int | None:
+        """The higher of issuer's and seller's level (SUIT-01); None where neither has rated it."""
+        ratings = [level for level in (self.risk_issuer, self.risk_seller) if level is not None]
+        return max(ratings, default=None)

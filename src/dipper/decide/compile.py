@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from dipper.decide.candidate import Candidate, CapRule, ConsentRule
 from dipper.decide.condition import Condition, make_condition
-from dipper.decide.features import FeatureSpace, feature_space
+from dipper.decide.features import feature_space
 from dipper.decide.gates.registry import Gate
 from dipper.decide.inputs import NOW, Inputs, input_of
 from dipper.decide.rank.exploration import Exploration
 from dipper.decide.rank.ranker import Ranker
 from dipper.decide.ranking import Ranking
-from dipper.decide.screen import Screen, inputs_of
+from dipper.decide.screen import Places, Screen, inputs_of
 from dipper.experiment.arms import Shares
 from dipper.expr.dates import midnight
-from dipper.expr.types import Type
 from dipper.kit.errors import BadInput, did_you_mean
 from dipper.spec import lineage
-from dipper.spec.document import Spec
 from dipper.spec.expressions import Expressions, parse_all
 from dipper.spec.kinds.cap import Cap
 from dipper.spec.kinds.offer import CONDITIONS, Offer
@@ -34,10 +34,11 @@ from dipper.spec.kinds.policy import Policy
 from dipper.spec.kinds.purpose import Purpose
 from dipper.spec.kinds.table import PRODUCT, PRODUCT_COLUMNS
 from dipper.spec.program import Program
-from dipper.spec.scope import offer_scope, subject_of
+from dipper.spec.scope import offer_scope
 from dipper.spec.tables import Row, TableVersion
 
 Tables = Mapping[str, TableVersion]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,22 @@ class Place:
     screen: Screen
     ranking: Ranking
     withheld: frozenset[str]
+
+    @cached_property
+    def gate_names(self) -> tuple[str, ...]:
+        """The gates in the order in which the first denial is named."""
+        return tuple(gate.NAME for gate in self.gates)
+
+    @cached_property
+    def _is_placebo(self) -> Flags:
+        return np.array([offer.is_placebo for offer in self.candidates], bool)
+
+    def apart(self, passed: Places) -> tuple[Places, tuple[int, ...]]:
+        """The places of offers, and those of placebos."""
+        is_placebo = self._is_placebo[passed]
+        if not is_placebo.any():
+            return passed, ()
+        return passed[~is_placebo], tuple(passed[is_placebo].tolist())
 
     @cached_property
     def by_name(self) -> Mapping[str, Candidate]:
@@ -81,16 +98,6 @@ def compile_places(
     }
 
 
-def policy_features(program: Program, policy: Policy, types: Mapping[str, Type]) -> FeatureSpace:
-    """The feature space in which a policy learns, at whichever placement."""
-    return feature_space(program, policy.features, offer_types(program, policy, types))
-
-
-def offer_types(program: Program, spec: Spec, tag_types: Mapping[str, Type]) -> Mapping[str, Type]:
-    """The types of the inputs that an offer or a policy may read."""
-    return offer_scope(program, subject_of(program, spec), tag_types).columns
-
-
 @dataclass(frozen=True)
 class _Bank:
     """What the compilation of every placement reads."""
@@ -108,9 +115,9 @@ def _place(
     policy = _policy(program, placement)
     candidates = _candidates(bank, placement)
     withheld = _withheld(bank, policy, candidates)
-    features = policy_features(program, policy, bank.expressions.tag_types)
-    space = features.without(withheld)
     scope = offer_scope(program, placement.subject, bank.expressions.tag_types)
+    features = feature_space(program, policy.features, scope.columns)
+    space = features.without(withheld)
     names = {NOW} | inputs_of(gates, candidates) | set(space.inputs)
     inputs = Inputs(tuple(input_of(name, scope) for name in sorted(names)))
     return Place(

@@ -7,9 +7,9 @@ log1p (counts and amounts span decades), texts become one column for each declar
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import log1p
 from typing import Any, Literal
 
 import numpy as np
@@ -64,7 +64,11 @@ class FeatureSpace:
         """The vector of values, where `places` says at which place each input stands."""
         numbers = [1.0]
         for column in self.columns:
-            numbers.append(_number(column, values[places[column.input]], now_us))
+            value = values[places[column.input]]
+            if column.form == "number" and value is not None:
+                numbers.append(_squeezed(value))
+            else:
+                numbers.append(_number(column, value, now_us))
         return np.array(numbers)
 
 
@@ -121,14 +125,12 @@ def _number(column: Column, value: Any, now_us: int) -> float:
         return 0.0
     if column.form == "is_value":
         return 1.0 if value == column.value else 0.0
-    if column.form == "bool":
-        return 1.0 if value else 0.0
     if column.form == "day":
         return _squeezed(day_of(now_us) - value)
     if column.form == "moment":
         return _squeezed((now_us - value) / DAY_US)
-    return _squeezed(value)
+    return 1.0 if value else 0.0
 
 
 def _squeezed(number: float) -> float:
-    return math.copysign(math.log1p(abs(number)), number)
+    return log1p(number) if number >= 0 else -log1p(-number)

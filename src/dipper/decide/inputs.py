@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Protocol
 
 from dipper.expr.types import Scope, Type
@@ -18,6 +20,7 @@ from dipper.profile.values import typed
 NOW = "now()"
 
 Values = list[Any]
+Pick = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 
 class Consent(Protocol):
@@ -95,6 +98,8 @@ _GATE_TYPES: Mapping[str, Type] = {
     "assessment.valid_until_us": "int",
 }
 _CONSENT_TYPES: Mapping[str, Type] = {"given": "bool", "notice_version": "text", "separate": "bool"}
+_DIGITS: Mapping[bool | None, str] = {True: "1", False: "0", None: "-"}
+_BOOLS = {digit: value for value, digit in _DIGITS.items()}
 _ATTRIBUTES = ("person", "organisation", "case")
 
 
@@ -155,10 +160,18 @@ class Inputs:
         """
         readers = _readers(subject, now_us, is_personalised=is_personalised)
         readers["context"] = context.get
-        values = [readers[one.source](one.key) for one in self.inputs]
+        values: Values = []
+        for source, keys in self._runs:
+            values += map(readers[source], keys)
         if context:
             self._check_context(values)
         return values
+
+    @cached_property
+    def _runs(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Neighbours that come from one source, with their keys."""
+        runs = groupby(self.inputs, key=lambda one: one.source)
+        return tuple((source, tuple(one.key for one in run)) for source, run in runs)
 
     def _check_context(self, values: Values) -> None:
         for place, one in enumerate(self.inputs):
@@ -170,17 +183,17 @@ class Inputs:
 
         The time is not among them: the trace has it.
         """
-        flags = "".join(
-            "-" if value is None else "1" if value else "0"
-            for one, value in zip(self.inputs, values, strict=True)
-            if one.type == "bool"
-        )
-        others = [
-            value
-            for one, value in zip(self.inputs, values, strict=True)
-            if one.type != "bool" and one.name != NOW
-        ]
-        return flags, others
+        flags = "".join(map(_DIGITS.__getitem__, self._bools(values)))
+        return flags, list(self._others(values))
+
+    @cached_property
+    def _bools(self) -> Pick:
+        return _pick([at for at, one in enumerate(self.inputs) if one.type == "bool"])
+
+    @cached_property
+    def _others(self) -> Pick:
+        places = enumerate(self.inputs)
+        return _pick([at for at, one in places if one.type != "bool" and one.name != NOW])
 
     def unpack(self, flags: str, others: Sequence[Any], now_us: int) -> Values:
         """The values of a trace. Raises ValueError when they are not of these inputs."""
@@ -190,12 +203,19 @@ class Inputs:
             if one.name == NOW:
                 values.append(now_us)
             elif one.type == "bool":
-                values.append({"1": True, "0": False, "-": None}[next(bools, "")])
+                values.append(_BOOLS[next(bools, "")])
             else:
                 values.append(next(rest))
         if next(bools, None) is not None or next(rest, None) is not None:
             raise ValueError("a trace has more values than its placement has inputs")
         return values
+
+
+def _pick(places: Sequence[int]) -> Pick:
+    """A function from all values to those at some places, as a tuple."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: tuple(values[place] for place in places)
 
 
 def _readers(

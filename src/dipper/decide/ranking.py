@@ -16,7 +16,7 @@ import numpy as np
 
 from dipper.decide.candidate import Candidate
 from dipper.decide.features import FeatureSpace, Vector
-from dipper.decide.rank.exploration import Exploration, fill_slots
+from dipper.decide.rank.exploration import Exploration, choose, fill_slots, probabilities
 from dipper.decide.rank.model import Floats, Ints, Model, scores
 from dipper.kit.hashing import digest
 
@@ -54,11 +54,12 @@ class Ranked:
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """A model beside a placement: the row of each candidate, and which of our numbers it reads."""
+    """A model beside a placement: the row of each candidate, and which of our numbers it reads
+    (None: exactly these)."""
 
     model: Model
     rows: Ints
-    columns: Ints
+    columns: Ints | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +88,16 @@ class Ranking:
     ) -> Ranked:
         """Slots for one person. `passed` are the places of the candidates to rank."""
         fitted = self._fit(published)
-        x = np.where(fitted.columns < 0, 0.0, vector[fitted.columns])
+        x = vector if fitted.columns is None else np.append(vector, 0.0)[fitted.columns]
         rows = fitted.rows[passed]
         worth = self.worth[passed]
         expected = scores(fitted.model, x, rows) * worth
         unit = max(1.0, float(worth.max(initial=0.0)))
+        if limit == 1 and len(passed):
+            # The same as one slot of `fill_slots`, in half the time.
+            chances = probabilities(fitted.model, expected, rows, self.exploration, unit)
+            at = choose(chances, draw)
+            return Ranked(passed, expected, chances, [at], [float(chances[at])])
         slots = fill_slots(fitted.model, expected, rows, self.exploration, draw, limit, unit)
         return Ranked(
             passed, expected, slots.probabilities, slots.order.tolist(), slots.propensity.tolist()
@@ -110,11 +116,15 @@ class Ranking:
         known = self._fitted.get(address)
         if known is None:
             model = published.model if published is not None else self.cold
-            places = {name: place for place, name in enumerate(self.space.names)}
+            names = self.space.names
+            # One that we do not read stands behind the others: a zero is appended there.
+            places = {name: place for place, name in enumerate(names)}
             known = _Fitted(
                 model,
                 model.candidates(offer.name for offer in self.candidates),
-                np.array([places.get(name, -1) for name in model.features], dtype=np.int64),
+                None
+                if model.features == names
+                else np.array([places.get(name, -1) for name in model.features], dtype=np.int64),
             )
             while len(self._fitted) >= MODELS_KEPT:
                 self._fitted.pop(next(iter(self._fitted)))

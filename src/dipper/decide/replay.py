@@ -94,9 +94,8 @@ def read_again(decider: Decider, trace: Trace) -> tuple[Place, Values]:
         if decider.tables.get(table) != address:
             raise _other(f"table '{table}'", address, decider.tables.get(table, ""), trace)
     place = decider.place(trace.placement)
-    gates = tuple(gate.NAME for gate in place.gates)
-    if gates != trace.gates:
-        raise _other("gates", ", ".join(trace.gates), ", ".join(gates), trace)
+    if place.gate_names != trace.gates:
+        raise _other("gates", ", ".join(trace.gates), ", ".join(place.gate_names), trace)
     try:
         return place, place.inputs.unpack(trace.flags, trace.values, trace.now_us)
     except (ValueError, KeyError, StopIteration) as error:

@@ -20,6 +20,8 @@ Text = Annotated[str, msgspec.Meta(max_length=1024)]
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Scalar = bool | Int64 | float | Text | None
 
+OutcomeKind = Literal["shown", "clicked", "dismissed"]
+
 OFFERS_MAX = 50
 
 
@@ -81,7 +83,7 @@ class OutcomeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     decision_id: Name
     offer: Name
-    outcome: Literal["shown", "clicked", "dismissed"]
+    outcome: OutcomeKind
     message_id: Id | None = None
     time: Text | None = None
 

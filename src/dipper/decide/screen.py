@@ -9,7 +9,7 @@ property test holds both equal.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
@@ -25,7 +25,6 @@ from dipper.expr.python import compile_mask
 from dipper.expr.tree import Constant
 from dipper.kit.errors import BadInput
 
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Counts = np.ndarray[Any, np.dtype[np.uint8]]
 Places = np.ndarray[Any, np.dtype[np.intp]]
 
@@ -80,96 +79,132 @@ def _condition(gate: Gate, offer: Candidate) -> Condition | None:
     return getattr(offer, gate.CONDITION) if gate.CONDITION else None
 
 
+def _fields(gate: Gate, offer: Candidate) -> tuple[Any, ...]:
+    return tuple(getattr(offer, name) for name in gate.OFFER)
+
+
 def _view(gate: Gate, offer: Candidate) -> Candidate:
     """The offer with the fields that the gate declares and no others."""
-    fields = {name: getattr(offer, name) for name in gate.OFFER}
-    return cast(Candidate, SimpleNamespace(**fields))
+    fields = zip(gate.OFFER, _fields(gate, offer), strict=True)
+    return cast(Candidate, SimpleNamespace(**dict(fields)))
 
 
 @dataclass(frozen=True)
-class _Question:
-    """One question that a gate is asked for several candidates."""
+class Screened:
+    """What the gates said. `first` has for each candidate 0, or 1 + the place of the first gate
+    that denied it; `passed` are the places of those that passed; `denials` counts first denials by
+    gate, without zeros."""
 
-    view: Candidate
-    names: tuple[str, ...]
-    places: tuple[int, ...]
-    candidates: Places
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A gate, compiled: `settled` is what does not depend on the values, `slots` has the place of
-    each candidate's condition among the outcomes."""
-
-    gate: Gate
-    settled: Flags
-    questions: tuple[_Question, ...]
-    slots: Places | None
-
-    def passes(self, values: Sequence[Any], outcomes: Flags) -> Flags:
-        """Whether each candidate passes."""
-        row = self.settled
-        if self.slots is not None:
-            row = row & outcomes[self.slots]
-        elif self.questions:
-            row = row.copy()
-        for question in self.questions:
-            given = {
-                name: values[place]
-                for name, place in zip(question.names, question.places, strict=True)
-            }
-            if None in given.values() or not self.gate.check(question.view, given).passed:
-                row[question.candidates] = False
-        return row
+    first: Counts
+    passed: Places
+    denials: Mapping[str, int]
 
 
 class Screen:
-    """The compiled gates of a placement over its candidates and the names of its values."""
+    """The compiled gates of a placement over its candidates and the names of its values.
+
+    A set of candidates is an int with a bit for each.
+    """
 
     def __init__(
         self, gates: Sequence[Gate], candidates: Sequence[Candidate], names: Sequence[str]
     ) -> None:
-        places = {name: place for place, name in enumerate(names)}
+        self._count = len(candidates)
+        self._bytes = (len(candidates) + 7) // 8
+        self._everybody = (1 << len(candidates)) - 1
         self._conditions = _Conditions(gates, candidates, names)
-        self._rows = [_row(gate, candidates, places, self._conditions) for gate in gates]
+        places = {name: place for place, name in enumerate(names)}
+        self._rows = [_row(gate, candidates, places) for gate in gates]
+        self._weights = np.arange(1, len(gates) + 1, dtype=np.uint8)
 
-    def passes(self, values: Sequence[Any]) -> Flags:
-        """A row a gate, a column a candidate: whether it passes."""
-        outcomes = self._conditions.outcomes(values)
-        return np.array([row.passes(values, outcomes) for row in self._rows])
+    def screen(self, values: Sequence[Any]) -> Screened:
+        """Every gate about every candidate."""
+        left = self._everybody
+        denied: list[int] = []
+        for passes in self._passes(values):
+            denied.append(left & ~passes)
+            left &= passes
+        flags = self._flags([*denied, left])
+        return Screened(
+            self._weights @ flags[:-1],
+            np.flatnonzero(flags[-1]),
+            {
+                row.gate.NAME: held.bit_count()
+                for row, held in zip(self._rows, denied, strict=True)
+                if held
+            },
+        )
 
-    def first_denials(self, values: Sequence[Any]) -> Counts:
-        """For each candidate 0, or 1 + the place of the first gate that denies it."""
-        denied = np.zeros(len(self._rows[0].settled), np.uint8)
-        outcomes = self._conditions.outcomes(values)
-        # Backwards, so that the first one is what stays.
-        for place in range(len(self._rows), 0, -1):
-            denied[~self._rows[place - 1].passes(values, outcomes)] = place
-        return denied
+    def matrix(self, values: Sequence[Any]) -> Counts:
+        """A row a gate, a column a candidate: 1 where it passes."""
+        return self._flags(list(self._passes(values)))
+
+    def _passes(self, values: Sequence[Any]) -> Iterator[int]:
+        """The candidates that pass, gate by gate."""
+        conditions = self._conditions.hold(values)
+        for row in self._rows:
+            passes = row.passes(values)
+            if row.gate.CONDITION:
+                passes &= conditions & self._everybody
+                conditions >>= self._count
+            yield passes
+
+    def _flags(self, sets: Sequence[int]) -> Counts:
+        """Sets of candidates as rows of 0 and 1."""
+        data = b"".join([one.to_bytes(self._bytes, "little") for one in sets])
+        bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
+        return bits.reshape(len(sets), -1)[:, : self._count]
 
 
-def _row(
-    gate: Gate,
-    candidates: Sequence[Candidate],
-    places: Mapping[str, int],
-    conditions: _Conditions,
-) -> _Row:
-    settled = np.ones(len(candidates), bool)
-    asked: dict[Any, list[int]] = {}
+@dataclass(frozen=True)
+class _Question:
+    """What a gate is asked once for several candidates. `given` is its place among the row's."""
+
+    view: Candidate
+    given: int
+    candidates: int
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A gate, compiled: `settled` passed or not whatever the values; `givens` are the distinct
+    sets of values that its questions want, as names and places."""
+
+    gate: Gate
+    settled: int
+    givens: tuple[tuple[tuple[str, int], ...], ...]
+    questions: tuple[_Question, ...]
+
+    def passes(self, values: Sequence[Any]) -> int:
+        """The candidates that the gate's own rule lets pass."""
+        left = self.settled
+        givens = [{name: values[place] for name, place in wanted} for wanted in self.givens]
+        complete = [None not in given.values() for given in givens]
+        check = self.gate.check
+        for question in self.questions:
+            at = question.given
+            if not complete[at] or not check(question.view, givens[at]).passed:
+                left &= ~question.candidates
+        return left
+
+
+def _row(gate: Gate, candidates: Sequence[Candidate], places: Mapping[str, int]) -> _Row:
+    settled = (1 << len(candidates)) - 1
+    asked: dict[Any, list[Candidate]] = {}
     for offer in candidates:
         rule = _without_condition(gate, offer)
-        key = (rule, gate.needs(rule))
-        asked.setdefault(_hashable(gate, *key), []).append(offer.index)
+        asked.setdefault((gate.needs(rule), *_fields(gate, rule)), []).append(rule)
+    givens: dict[tuple[tuple[str, int], ...], int] = {}
     questions = []
-    for members in asked.values():
-        rule = _without_condition(gate, candidates[members[0]])
-        view, names = _view(gate, rule), gate.needs(rule)
+    for offers in asked.values():
+        view, names = _view(gate, offers[0]), gate.needs(offers[0])
+        members = sum(1 << offer.index for offer in offers)
         if names:
-            where = tuple(places[name] for name in names)
-            questions.append(_Question(view, names, where, np.array(members)))
+            wanted = tuple((name, places[name]) for name in names)
+            questions.append(_Question(view, givens.setdefault(wanted, len(givens)), members))
         elif not gate.check(view, {}).passed:
-            settled[members] = False
-    return _Row(gate, settled, tuple(questions), conditions.slots(gate, candidates))
+            settled &= ~members
+    return _Row(gate, settled, tuple(givens), tuple(questions))
 
 
 def _without_condition(gate: Gate, offer: Candidate) -> Candidate:
@@ -178,55 +213,32 @@ def _without_condition(gate: Gate, offer: Candidate) -> Candidate:
     return dataclasses.replace(offer, **nothing) if gate.CONDITION else offer
 
 
-def _hashable(gate: Gate, rule: Candidate, names: tuple[str, ...]) -> Any:
-    return (names, *(getattr(rule, field) for field in gate.OFFER))
-
-
 class _Conditions:
-    """All distinct conditions of a placement as one function, and what each of them needs.
+    """The conditions of all gates that have one as a single function.
 
-    Place 0 of the outcomes is always true, for candidates without a condition.
+    Its answer is an int with a bit for each candidate, gate after gate from the lowest bits up.
     """
 
     def __init__(
         self, gates: Sequence[Gate], candidates: Sequence[Candidate], names: Sequence[str]
     ) -> None:
-        found: dict[Any, Condition] = {}
-        for gate in gates:
-            for offer in candidates:
-                condition = _condition(gate, offer)
-                if condition is not None:
-                    found.setdefault(condition.meaning, condition)
-        conditions = list(found.values())
-        self._slots = {meaning: place + 1 for place, meaning in enumerate(found)}
-        self._bytes = (len(conditions) + 8) // 8
-        self._count = len(conditions) + 1
-        self._function = compile_mask([_ALWAYS, *(c.expression for c in conditions)], names)
-        self._never = np.array(
-            [place + 1 for place, c in enumerate(conditions) if c.absent], np.intp
-        )
-        self._needed_by = {
-            place: needed
-            for place, name in enumerate(names)
-            if (needed := [at + 1 for at, c in enumerate(conditions) if name in c.required])
-        }
+        conditions = [
+            _condition(gate, offer) for gate in gates if gate.CONDITION for offer in candidates
+        ]
+        self._function = compile_mask([c.expression if c else _ALWAYS for c in conditions], names)
+        self._possible = _bits(not (c and c.absent) for c in conditions)
+        needed_by = (_bits(bool(c and name in c.required) for c in conditions) for name in names)
+        self._needed_by = [(place, bits) for place, bits in enumerate(needed_by) if bits]
 
-    def slots(self, gate: Gate, candidates: Sequence[Candidate]) -> Places | None:
-        """The place of each candidate's condition for a gate, or None if there are none."""
-        conditions = [_condition(gate, offer) for offer in candidates]
-        if not any(conditions):
-            return None
-        return np.array([self._slots[c.meaning] if c else 0 for c in conditions])
-
-    def outcomes(self, values: Sequence[Any]) -> Flags:
-        """Whether each condition is TRUE and nothing that it needs is missing."""
-        mask = self._function(values).to_bytes(self._bytes, "little")
-        bits = np.unpackbits(np.frombuffer(mask, np.uint8), count=self._count, bitorder="little")
-        outcomes = bits.view(bool)
-        if self._never.size:
-            outcomes[self._never] = False
+    def hold(self, values: Sequence[Any]) -> int:
+        """Which conditions are TRUE with nothing missing that they need."""
+        found = self._function(values) & self._possible
         if None in values:
-            for place, needed in self._needed_by.items():
+            for place, needing in self._needed_by:
                 if values[place] is None:
-                    outcomes[needed] = False
-        return outcomes
+                    found &= ~needing
+        return found
+
+
+def _bits(flags: Iterable[bool]) -> int:
+    return sum(1 << place for place, flag in enumerate(flags) if flag)

@@ -26,7 +26,7 @@ RULES = (
     Rule("SUIT-03", _SOURCE),
     Rule("SUIT-05", _SOURCE),
 )
-OFFER = ("product", "product_class", "risk_issuer", "risk_seller", "suitable")
+OFFER = ("is_unknown_product", "is_regulated", "risk_level", "suitable")
 NEEDS = ("assessment.level", "assessment.valid_until_us", "now()", "*")
 CONDITION = "suitable"
 REASONS = {
@@ -53,14 +53,13 @@ REASONS = {
     ),
 }
 
-CLASSES = frozenset({"wealth", "fund", "insurance"})
-LEVELS = range(1, 6)
+LEVELS = (1, 2, 3, 4, 5)
 
 
 def needs(offer: Candidate) -> tuple[str, ...]:
     """The assessment and the time for the classes that the rule names, and the condition's own."""
     required = offer.suitable.required if offer.suitable else ()
-    if offer.product_class not in CLASSES:
+    if not offer.is_regulated:
         return required
     own = ("assessment.level", "assessment.valid_until_us", "now()")
     return own + tuple(name for name in required if name not in own)
@@ -68,28 +67,16 @@ def needs(offer: Candidate) -> tuple[str, ...]:
 
 def check(offer: Candidate, inputs: Mapping[str, Any]) -> Verdict:
     """A valid assessment, and the higher of issuer's and seller's level not above the person's."""
-    if offer.product is not None and offer.product_class is None:
+    if offer.is_unknown_product:
         return input_missing("product.class")
-    if offer.product_class in CLASSES:
-        verdict = _check_level(offer, inputs)
-        if verdict is not None:
-            return verdict
+    if offer.is_regulated:
+        product, person = offer.risk_level, inputs["assessment.level"]
+        if product is None:
+            return input_missing("product.risk_issuer", "product.risk_seller")
+        if product not in LEVELS or person not in LEVELS:
+            return denied("level_unknown", product_level=product, person_level=person)
+        if inputs["assessment.valid_until_us"] <= inputs["now()"]:
+            return denied("assessment_expired", expired_us=inputs["assessment.valid_until_us"])
+        if product > person:
+            return denied("risk_above_tolerance", product_level=product, person_level=person)
     return judge_condition(offer.suitable, inputs)
-
-
-def _check_level(offer: Candidate, inputs: Mapping[str, Any]) -> Verdict | None:
-    """The refusal by level or validity, or None."""
-    ratings = [level for level in (offer.risk_issuer, offer.risk_seller) if level is not None]
-    if not ratings:
-        return input_missing("product.risk_issuer", "product.risk_seller")
-    product_level = max(ratings)
-    person_level = inputs["assessment.level"]
-    if product_level not in LEVELS or person_level not in LEVELS:
-        return denied("level_unknown", product_level=product_level, person_level=person_level)
-    if inputs["assessment.valid_until_us"] <= inputs["now()"]:
-        return denied("assessment_expired", expired_us=inputs["assessment.valid_until_us"])
-    if product_level > person_level:
-        return denied(
-            "risk_above_tolerance", product_level=product_level, person_level=person_level
-        )
-    return None
