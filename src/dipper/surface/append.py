@@ -36,7 +36,7 @@ class ThroughGateways:
 
     def append(self, partition: int, entries: Sequence[Entry]) -> int:
         """The offset of the first entry. Raises Unavailable when the gateway is not there."""
-        return self._client(partition).append(entries, self._clock())
+        return self._client(partition).append(entries, self._clock()).first
 
     def erase(self, positions: Sequence[Position]) -> int:
         """Have the gateways empty these records; gives their count."""
@@ -55,6 +55,11 @@ class ThroughGateways:
         if partition not in self._clients:
             self._clients[partition] = AppendClient(self._workspace.socket(partition))
         return self._clients[partition]
+
+    def connect(self) -> None:
+        """Reach every gateway now. Raises Unavailable when one is not there."""
+        for partition in range(self._workspace.settings.storage.partitions):
+            self._client(partition).connect()
 
 
 class AsWriter:
@@ -87,8 +92,7 @@ def appender(workspace: Workspace, clock: Clock) -> Appender:
     """Through the gateways where they run, else as the writer."""
     through = ThroughGateways(workspace, clock)
     try:
-        for partition in range(workspace.settings.storage.partitions):
-            through._client(partition)
+        through.connect()
     except Unavailable:
         through.close()
         return AsWriter(workspace, clock)

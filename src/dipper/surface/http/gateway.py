@@ -24,7 +24,7 @@ from dipper.collect.dialects import registry as dialect_registry
 from dipper.collect.duplicates import Duplicates
 from dipper.collect.plan import Plan
 from dipper.collect.sources import Sources
-from dipper.engine.ports import Entry, Record
+from dipper.engine.ports import Entry, LogReader, LogWriter, Position, Record
 from dipper.engine.record import CONTROL_DECODER, Control, RecordKind
 from dipper.kit.clock import Clock, system_clock
 from dipper.kit.errors import Conflict
@@ -49,6 +49,18 @@ class ControlledAppends(Appends):
     """Appends that let the gateway follow the control records among them."""
 
     following: Following
+    reader: LogReader
+    partition: int
+    writer: LogWriter
+
+    async def erase(self, offsets: Sequence[int]) -> int:
+        """Empty records of this partition, and forget their message ids."""
+        for offset in offsets:
+            for record in self.reader.read(self.partition, offset, 1):
+                if not record.erased and record.kind != RecordKind.CONTROL:
+                    self.admission.undo([Entry(record.kind, record.payload)])
+        positions = [Position(self.partition, offset) for offset in offsets]
+        return await asyncio.wrap_future(self.writer.erase(positions))
 
     async def append(
         self,
@@ -106,6 +118,9 @@ class Gateway:
         self.following.on_erasure = self.collector.erasures.changed
         self.appends = ControlledAppends(self.writer, self.collector.admission)
         self.appends.following = self.following
+        self.appends.reader = workspace.log.reader()
+        self.appends.partition = partition
+        self.appends.writer = self.writer
         self.projection = Projection(workspace.state)
         workspace.run.mkdir(parents=True, exist_ok=True)
         self.server = AppendServer(workspace.socket(partition), self.appends, self.collector.count)

@@ -32,6 +32,7 @@ class _Request(msgspec.Struct, omit_defaults=True):
     entries: list[tuple[int, bytes]]
     received_us: int
     judged: bool = False
+    erase: list[int] = []
 
 
 class Appended(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -106,6 +107,8 @@ class AppendServer:
         return _ENCODER.encode(_Answer(appended))
 
     async def _append(self, request: _Request) -> Appended:
+        if request.erase:
+            return Appended(-1, await self._appends.erase(request.erase))
         entries = [Entry(RecordKind(kind), payload) for kind, payload in request.entries]
         counts: dict[str, Counts] = {}
         if request.judged:
@@ -189,12 +192,29 @@ class AppendClient:
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
 
-    def append(self, entries: Sequence[Entry], received_us: int) -> int:
-        """Append and wait; gives the offset of the first. Raises Unavailable.
+    def append(
+        self, entries: Sequence[Entry], received_us: int, *, judged: bool = False
+    ) -> Appended:
+        """Append and wait. Raises Unavailable.
 
-        After Unavailable the entries may be on disk or not, as after any broken connection.
+        `judged` records are admitted like the gateway's own: copies are dropped and counted. After
+        Unavailable the entries may be on disk or not, as after any broken connection.
         """
-        frame = _ENCODER.encode(_Request(list(entries), received_us))
+        return self._ask(_Request(list(entries), received_us, judged))
+
+    def erase(self, offsets: Sequence[int]) -> int:
+        """Have the gateway empty these records; gives their count. Raises Unavailable."""
+        return self._ask(_Request([], 0, erase=list(offsets))).count
+
+    def connect(self) -> None:
+        """Open the connection now. Raises Unavailable when no gateway listens."""
+        try:
+            self._connected()
+        except OSError as error:
+            raise _unreachable(self._path, error) from error
+
+    def _ask(self, request: _Request) -> Appended:
+        frame = _ENCODER.encode(request)
         try:
             connection = self._connected()
             connection.sendall(_framed(frame))
@@ -204,7 +224,7 @@ class AppendClient:
             raise _unreachable(self._path, error) from error
         if answer.appended is None:
             raise Unavailable(answer.error, where=str(self._path))
-        return answer.appended.first
+        return answer.appended
 
     def close(self) -> None:
         """Close the connection; the next call opens it again."""
