@@ -31,7 +31,7 @@ def test_families_have_the_names_that_specs_mention() -> None:
     built = registry.build()
     assert "linear" in built.members("rankers")
     assert "segment" in built.members("dialects")
-    assert "posterior" in built.members("explorations")
+    assert "inverse_gap" in built.members("explorations")
 
 
 def test_a_plug_in_adds_members_of_a_family() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dipper.decide.rank import exploration
+from dipper.decide.rank.registry import built_in
+from dipper.spec.kinds.policy import EXPLORATIONS, RANKERS, Exploration
+
 
 def policy(write, **fields) -> str:
     return write("policy", "p", **{"ranker": "random"} | fields)
@@ -67,3 +71,10 @@ def test_a_policy_with_features_serves_one_kind_of_subject(codes, write) -> None
         subject="organisation",
     )
     assert "policy_of_two_subjects" in codes(till)
+
+
+def test_what_a_policy_may_name_exists() -> None:
+    """The words of the spec are the rankers and explorations that decide has."""
+    assert set(RANKERS) == set(built_in())
+    assert set(EXPLORATIONS) == set(exploration.EXPLORATIONS)
+    assert Exploration().method in EXPLORATIONS

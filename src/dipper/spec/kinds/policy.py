@@ -16,7 +16,7 @@ from dipper.spec.document import Name, Part, Project, Ref, Spec, Words, Written
 from dipper.spec.finding import Finding, unknown_word, warning, window_findings
 
 RANKERS = ("linear", "random", "single_best", "segment_best")
-EXPLORATIONS = ("posterior", "inverse_gap", "epsilon")
+EXPLORATIONS = ("inverse_gap", "epsilon")
 
 LEARNS_FROM_FEATURES = "linear"
 
@@ -29,7 +29,7 @@ InputName = Annotated[
 class Exploration(Part):
     """How the ranker tries what it is not sure of."""
 
-    method: Name = Field(default="posterior", description="how probabilities follow from scores")
+    method: Name = Field(default="inverse_gap", description="how probabilities follow from scores")
     epsilon: float = Field(
         default=0.0,
         ge=0.0,
@@ -175,7 +175,7 @@ title: {zh: 学习排序, en: learned ranking}
 owners: {business: retail, technical: data-platform, managing: retail-head}
 ranker: linear
 features: [tag.bills_paid_30d, person.age]
-exploration: {method: posterior, epsilon: 0.02}
+exploration: {method: inverse_gap, epsilon: 0.02}
 shares: {treated: 700, control: 200, placebo: 100}
 reward: {clicked: 0.1, opened: 1.0}
 window: 14d
