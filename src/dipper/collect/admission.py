@@ -6,7 +6,9 @@ what its log holds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import repeat
 from typing import NamedTuple, cast
 
 import msgspec
@@ -20,6 +22,9 @@ from dipper.engine.ports import Entry
 from dipper.engine.record import FAILED_DECODER, Control, FailedEvent, RecordKind
 
 _ENCODER = msgspec.json.Encoder()
+_EVENTS = repeat(RecordKind.EVENT)
+_entry = cast("Callable[[tuple[RecordKind, bytes]], Entry]", partial(tuple.__new__, Entry))
+"""Makes an Entry of a pair at half the price of naming its fields: this is the hot path."""
 _CONFLICT = Failed(
     "conflicting_id", "another event with other content came under the same message id", "messageId"
 )
@@ -60,8 +65,7 @@ class Admission:
             source, good.message_ids, good.originals_us, good.contents, received_us
         )
         if verdicts is None:
-            # Entry is a pair, and making a pair by name costs more than finding the duplicates.
-            entries = cast(list[Entry], [(RecordKind.EVENT, payload) for payload in good.payloads])
+            entries = list(map(_entry, zip(_EVENTS, good.payloads, strict=False)))
             accepted, duplicate = len(entries), 0
         else:
             entries = [

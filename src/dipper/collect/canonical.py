@@ -14,7 +14,7 @@ from zlib import crc32
 import google_crc32c
 import msgspec
 
-from dipper.engine.record import EVENT_DECODER, Event, TokenVerdict, Trust
+from dipper.engine.record import EVENT_DECODER, TokenVerdict, Trust
 from dipper.kit.hashing import canonical_json, hash128
 
 NO_PROPERTIES = msgspec.Raw(b"{}")
@@ -121,8 +121,3 @@ def failed_hash(raw: bytes) -> int:
 def without_copy_fields(event: Mapping[str, Any]) -> bytes:
     """The canonical JSON of a failed event: what a resend repeats."""
     return canonical_json({key: item for key, item in event.items() if key not in _COPY_FIELDS})
-
-
-def same_fields() -> bool:
-    """Whether `Stored` and the record's `Event` still name the same fields (held by a test)."""
-    return set(Stored.__struct_fields__) == set(Event.__struct_fields__)

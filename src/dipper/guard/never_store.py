@@ -6,6 +6,7 @@ data, and the same secrets inside texts, at any depth. The values are gone; the 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +18,7 @@ from dipper.guard.secret_texts import SUSPECT, holds_card_number, is_card_number
 
 _NAMES_KEPT_MAX = 16_384
 CARD_DIGITS_MAX = 19
+_ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 
 class NeverStore:
@@ -50,7 +52,9 @@ class NeverStore:
 
     def clean_text(self, text: str) -> tuple[str, tuple[str, ...]]:
         """A text that need not be JSON, with its secrets replaced, and the names of those."""
-        plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+        plain = _ESCAPE.sub(_unescape, text) if "\\u" in text else text
+        if not plain.isascii():
+            plain = unicodedata.normalize("NFKC", plain)
         if not SUSPECT.search(plain):
             return text, ()
         found = scrub(plain, self.forbids)
@@ -95,6 +99,12 @@ class NeverStore:
         clean_text, names = self.clean_text(text)
         removed += names
         return clean_text
+
+
+def _unescape(found: re.Match[str]) -> str:
+    """Names may be written with JSON's escapes; those of ASCII and surrogates stay as they are."""
+    code = int(found[1], 16)
+    return found[0] if code < 0x80 or 0xD800 <= code < 0xE000 else chr(code)
 
 
 def _as_json(text: str) -> dict[str, Any] | list[Any] | None:

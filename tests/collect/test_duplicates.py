@@ -1,0 +1,132 @@
+"""The index of duplicates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dipper.collect.canonical import Stored, content_hashes, encode_all
+from dipper.collect.duplicates import DAYS_KEPT, Duplicates, Verdict
+from dipper.engine.ports import Record
+from dipper.engine.record import FailedEvent, RecordKind
+from dipper.kit.clock import DAY_US, HOUR_US
+
+NOW = 20_781 * DAY_US + 5 * HOUR_US
+NEW, DUPLICATE, CONFLICT = Verdict.NEW, Verdict.DUPLICATE, Verdict.CONFLICT
+
+
+def check(
+    index: Duplicates, message_id: str, original_us: int | None, content: int = 1, **more: Any
+) -> Verdict:
+    """Look up and enter one event."""
+    found = index.check(
+        more.get("source", "app"), [message_id], [original_us], [content], more.get("now", NOW)
+    )
+    return found[0] if found else NEW
+
+
+def record(payload: bytes, kind: RecordKind = RecordKind.EVENT, *, erased: bool = False) -> Record:
+    """A record of the log as it is read."""
+    return Record(0, 0, kind, NOW, b"" if erased else payload, erased)
+
+
+def payload(message_id: str, original_us: int | None, received_us: int = NOW) -> bytes:
+    """A stored event."""
+    event = Stored(
+        message_id, "app", "public", NOW, received_us, event="x", original_us=original_us
+    )
+    return encode_all([event])[0]
+
+
+def test_a_copy_is_known_by_id_and_content() -> None:
+    """Same id and content is a duplicate, other content a conflict, another source neither."""
+    index = Duplicates()
+    assert check(index, "a", NOW) is NEW
+    assert check(index, "a", NOW) is DUPLICATE
+    assert check(index, "a", NOW, content=2) is CONFLICT
+    assert check(index, "a", NOW) is DUPLICATE
+    assert check(index, "a", NOW, source="web") is NEW
+    assert len(index) == 2
+
+
+def test_a_batch_is_judged_in_order() -> None:
+    """The second of two equal events of one batch is a duplicate; mixed days change nothing."""
+    index = Duplicates()
+    days = [NOW, NOW, NOW - 3 * DAY_US, None, NOW - 3 * DAY_US, None]
+    found = index.check("app", ["a", "a", "b", "c", "b", "c"], days, [1, 1, 1, 1, 2, 1], NOW)
+    assert found == [NEW, DUPLICATE, NEW, NEW, CONFLICT, DUPLICATE]
+    assert index.check("app", ["d"], [NOW], [1], NOW) is None
+    assert index.check("app", [], [], [], NOW) is None
+
+
+def test_a_resend_is_found_days_later() -> None:
+    """It repeats its original time, so it is searched on that day."""
+    index = Duplicates()
+    check(index, "a", NOW)
+    assert check(index, "a", NOW, now=NOW + (DAYS_KEPT - 1) * DAY_US) is DUPLICATE
+
+
+def test_days_behind_the_horizon_are_forgotten() -> None:
+    """Memory is bounded by days kept."""
+    index = Duplicates()
+    check(index, "a", NOW)
+    check(index, "b", None, now=NOW + DAYS_KEPT * DAY_US)
+    assert len(index) == 1
+
+
+def test_an_event_without_time_is_searched_over_two_days() -> None:
+    """Its original is its receipt: yesterday's and today's are searched, no others."""
+    for original in (None, NOW - 400 * DAY_US, NOW + 3 * DAY_US):
+        index = Duplicates()
+        check(index, "a", original)
+        assert check(index, "a", original, now=NOW + DAY_US) is DUPLICATE
+        index = Duplicates()
+        check(index, "a", original)
+        assert check(index, "a", original, now=NOW + 2 * DAY_US) is NEW
+
+
+def test_failed_events_are_known_by_id_and_content_together() -> None:
+    """The same failure is kept once; under a mended plan the event is new and not a duplicate."""
+    index = Duplicates()
+    assert not index.check_failed("app", "a", 5, NOW)
+    assert index.check_failed("app", "a", 5, NOW + DAY_US)
+    assert not index.check_failed("app", "a", 6, NOW)
+    assert check(index, "a", NOW) is NEW
+
+
+def test_the_index_is_rebuilt_from_the_log() -> None:
+    """Good and failed records enter, control records and erased ones do not."""
+    index = Duplicates()
+    failed = FailedEvent(
+        source="app", received_us=NOW, code="x", reason="y", raw="", message_id="f", content=9
+    )
+    records = [
+        record(payload("a", NOW)),
+        record(payload("b", None)),
+        record(payload("gone", NOW), erased=True),
+        record(msgspec.json.encode(failed), RecordKind.FAILED),
+        record(b'{"type":"tick","time_us":1}', RecordKind.CONTROL),
+    ]
+    assert index.rebuild(records) == 3
+    (content,) = content_hashes([payload("a", NOW)])
+    assert check(index, "a", NOW, content) is DUPLICATE
+    (content,) = content_hashes([payload("b", None)])
+    assert check(index, "b", None, content) is DUPLICATE
+    assert check(index, "gone", NOW) is NEW
+    assert index.check_failed("app", "f", 9, NOW)
+
+
+def test_what_is_forgotten_is_new_again() -> None:
+    """After a failed append or an erasure nothing of the event remains in the index."""
+    index = Duplicates()
+    failed = FailedEvent(
+        source="app", received_us=NOW, code="x", reason="y", raw="", message_id="f", content=9
+    )
+    for original in (NOW, NOW - 9 * DAY_US, None, 0):
+        check(index, "a", original)
+        index.forget(RecordKind.EVENT, payload("a", original))
+        assert len(index) == 0
+    index.check_failed("app", "f", 9, NOW)
+    index.forget(RecordKind.FAILED, msgspec.json.encode(failed))
+    assert len(index) == 0
