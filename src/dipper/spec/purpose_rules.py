@@ -15,6 +15,7 @@ Effective = Mapping[lineage.Key, lineage.Purposes]
 
 
 def derived_findings(spec: Spec, bank: Bank, effective: Effective) -> Iterator[Finding]:
+    """What a tag or segment states beyond what its inputs carry."""
     own = lineage.stated(bank.program, (spec.kind, spec.name)) or frozenset()
     for key in lineage.inputs(bank.program, spec):
         carried = effective.get(key)
@@ -42,6 +43,7 @@ def derived_findings(spec: Spec, bank: Bank, effective: Effective) -> Iterator[F
 
 
 def offer_findings(offer: Offer, bank: Bank, effective: Effective) -> Iterator[Finding]:
+    """What an offer reads, at any distance, although none of its purposes allows it."""
     made_for = ", ".join(offer.purposes)
     for conflict in lineage.conflicts(bank.program, offer, offer.purposes, effective):
         if conflict.sensitive:
