@@ -248,14 +248,20 @@ def test_a_torn_last_commit_is_dropped(tmp_path: Path, left: bytes) -> None:
     assert sorted(stored(again.snapshot(), ["offset"])) == [(0,), (1,)]
 
 
-def test_the_log_of_the_table_holds_no_value_of_a_row(tmp_path: Path) -> None:
-    """Added files are described by path, partition and number of rows, so that no id can stay in
-    the Delta log."""
+def test_the_log_of_the_table_names_nobody(tmp_path: Path) -> None:
+    """Added files are described by path, partition, number of rows and the span of their times,
+    so that no id can stay in the Delta log."""
     lake = open_lake(tmp_path)
-    lake.append(rows_of(lake, Happening(0, "customer_no:1", NOW_US)), {0: 1})
+    lake.append(rows_of(lake, Happening(0, "customer_no:1", 5)), {0: 1})
     lines = (tmp_path / "_delta_log" / f"{1:020d}.json").read_text().splitlines()
-    stats = [json.loads(line)["add"]["stats"] for line in lines if '"add"' in line]
-    assert stats == ['{"numRecords": 1}']
+    (stats,) = [json.loads(json.loads(line)["add"]["stats"]) for line in lines if '"add"' in line]
+    moment = {"time": "1970-01-01T00:00:00.000005Z"}
+    assert stats == {
+        "numRecords": 1,
+        "minValues": moment,
+        "maxValues": moment,
+        "nullCount": {"time": 0},
+    }
 
 
 def test_the_log_of_the_table_stays_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,13 +159,18 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class LakeFile:
-    """One sorted Parquet file. bucket -1 holds fresh rows of all months; its month is empty."""
+    """One sorted Parquet file and the first and last event time in it.
+
+    Bucket -1 holds fresh rows of all buckets and months; its month is empty.
+    """
 
     path: str
     kind: str
     month: str
     bucket: int
     rows: int
+    first_us: int
+    last_us: int
 
 
 class Lake(Protocol):

@@ -63,7 +63,9 @@ class EmbeddedLake:
         self.personal = frozenset(personal)
         self._clock = clock
         self._threads = threads or os.cpu_count() or 1
-        self._table = LakeTable(folder, timelines_schema(properties or {}), PARTITIONS, clock)
+        self._table = LakeTable(
+            folder, timelines_schema(properties or {}), PARTITIONS, "time", clock
+        )
         self.buckets = fixed_buckets(Path(folder), buckets or BUCKETS)
 
     def declare(self, properties: Mapping[str, str], personal: Iterable[str] = ()) -> None:
@@ -95,6 +97,8 @@ class EmbeddedLake:
                     month=partition.month,
                     bucket=partition.bucket,
                     rows=file.rows,
+                    first_us=file.first_us,
+                    last_us=file.last_us,
                 )
                 for file in found.files
                 for partition in (partition_of(file),)

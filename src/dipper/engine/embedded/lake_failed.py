@@ -63,7 +63,7 @@ class FailedEvents:
     def __init__(self, folder: Path, clock: Clock = system_clock, threads: int = 0) -> None:
         self._clock = clock
         self._threads = threads or os.cpu_count() or 1
-        self._table = LakeTable(folder, SCHEMA, ("month",), clock)
+        self._table = LakeTable(folder, SCHEMA, ("month",), "received", clock)
 
     def append(self, rows: pa.Table, positions: Mapping[int, int]) -> int:
         """Add rows and the positions reached in one commit, each record once; gives the version."""

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -31,7 +32,7 @@ from deltalake.transaction import AddAction, PostCommitHookProperties, RemoveAct
 from dipper.engine.embedded.folder_lock import FolderLock
 from dipper.engine.embedded.lake_file import columns_of, new_name, read_file, sync, write_file
 from dipper.engine.embedded.lake_properties import promote
-from dipper.kit.clock import SECOND_US, Clock
+from dipper.kit.clock import SECOND_US, Clock, from_datetime, to_iso
 from dipper.kit.errors import Conflict, Unavailable
 
 CHECKPOINT_COMMITS = 100
@@ -44,9 +45,8 @@ SPILL = "_spill"
 _REWRITE = "rewrite"
 _PARTITIONS = "partitions"
 _CONFIGURATION = {
-    # We write checkpoints ourselves, to sync them; no statistics of values in the log.
+    # We write checkpoints ourselves, to sync them.
     "delta.checkpointInterval": str(CHECKPOINT_COMMITS),
-    "delta.dataSkippingNumIndexedCols": "0",
     "delta.logRetentionDuration": "interval 1 hours",
     "delta.deletedFileRetentionDuration": "interval 1 hours",
 }
@@ -55,12 +55,15 @@ _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_lo
 
 @dataclass(frozen=True)
 class TableFile:
-    """A live file: path inside the table's folder, its partition values, rows, bytes."""
+    """A live file: path inside the table's folder, its partition values, rows, bytes, and the
+    first and last time of its rows."""
 
     path: str
     values: Mapping[str, str | None]
     rows: int
     size: int
+    first_us: int
+    last_us: int
 
     @property
     def columns(self) -> int:
@@ -86,12 +89,19 @@ class LakeTable:
     """One Delta table in a folder. Safe for one user a thread; open one in each process."""
 
     def __init__(
-        self, folder: Path, schema: pa.Schema, partition_by: Sequence[str], clock: Clock
+        self,
+        folder: Path,
+        schema: pa.Schema,
+        partition_by: Sequence[str],
+        moment: str,
+        clock: Clock,
     ) -> None:
         """`schema` lists the columns in the files' order; partition columns that are not among
-        them are added in front. Opens or creates the table, and adds missing columns."""
+        them are added in front. `moment` is the column of time by which files are told apart.
+        Opens or creates the table, and adds missing columns."""
         self.folder = Path(folder)
         self.partition_by = list(partition_by)
+        self._moment = moment
         self._clock = clock
         self._log = self.folder / "_delta_log"
         self._writing = FolderLock(self.folder / "_writing.lock", "the lake is being written.")
@@ -117,7 +127,10 @@ class LakeTable:
                     str(self.folder),
                     schema=Schema.from_arrow(pa.schema([*front, *schema])),
                     partition_by=self.partition_by,
-                    configuration=_CONFIGURATION,
+                    configuration={
+                        **_CONFIGURATION,
+                        "delta.dataSkippingStatsColumns": self._moment,
+                    },
                 )
                 self._sync_log(0)
 
@@ -162,6 +175,8 @@ class LakeTable:
                 },
                 rows=action["num_records"],
                 size=action["size_bytes"],
+                first_us=from_datetime(action[f"min.{self._moment}"]),
+                last_us=from_datetime(action[f"max.{self._moment}"]),
             )
             for action in actions
         ]
@@ -232,7 +247,8 @@ class LakeTable:
         place = [value for value in (values[name] for name in self.partition_by) if value]
         path = Path(*place, new_name(table.num_columns))
         size = write_file(table, self.folder / path)
-        return TableFile(str(path), dict(values), table.num_rows, size)
+        times = pc.min_max(table[self._moment].cast(pa.int64())).as_py()
+        return TableFile(str(path), dict(values), table.num_rows, size, times["min"], times["max"])
 
     def commit(
         self,
@@ -254,7 +270,7 @@ class LakeTable:
                 dict(file.values),
                 now_ms,
                 base is None,
-                json.dumps({"numRecords": file.rows}),
+                self._statistics(file),
             )
             for file in added
         ]
@@ -271,6 +287,16 @@ class LakeTable:
             # The time of removal: `sweep` keeps the file a while for readers.
             os.utime(self.folder / file.path, (now_ms / 1_000, now_ms / 1_000))
         return self._delta.version()
+
+    def _statistics(self, file: TableFile) -> str:
+        return json.dumps(
+            {
+                "numRecords": file.rows,
+                "minValues": {self._moment: to_iso(file.first_us)},
+                "maxValues": {self._moment: to_iso(file.last_us)},
+                "nullCount": {self._moment: 0},
+            }
+        )
 
     def _transactions(self, positions: Mapping[int, int]) -> list[Transaction]:
         found = [Transaction(f"partition-{n}", at) for n, at in sorted(positions.items())]

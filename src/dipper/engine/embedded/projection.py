@@ -229,7 +229,8 @@ def _array(part: Part, column: pa.ChunkedArray) -> np.ndarray:
 
 def _filled(array: pa.Array, column: Column) -> np.ndarray:
     if array.null_count:
-        array = pc.fill_null(array, pa.scalar(column.null, array.type))
+        null = bool(column.null) if pa.types.is_boolean(array.type) else column.null
+        array = pc.fill_null(array, pa.scalar(null, array.type))
     return array.to_numpy(zero_copy_only=False).astype(column.dtype, copy=False)
 
 

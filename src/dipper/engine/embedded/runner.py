@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
-from dipper.engine.embedded.lake_partition import FRESH, bucket_numbers, month_range
+from dipper.engine.embedded.lake_partition import FRESH, bucket_numbers
 from dipper.engine.embedded.projection import Reader, part_of
 from dipper.engine.embedded.row_blocks import WHERE, Rows, file_rows, merge, owned_rows
 from dipper.engine.embedded.subject_map import Moves, Owners
@@ -136,7 +136,7 @@ class _Question:
         """The bucket's rows that stay in it, and those that belong elsewhere."""
         files = sorted(
             (file for file in self._mine if file.bucket == number),
-            key=lambda file: month_range(file.month),
+            key=lambda file: (file.first_us, file.path),
         )
         needs_moments = bool(self._moves) or fresh is not None or _overlap(files)
         parts = [self._read(file, needs_moments) for file in files]
@@ -198,15 +198,11 @@ class _Question:
 
 
 def _in_window(file: LakeFile, projection: Projection) -> bool:
-    if file.bucket == FRESH:
-        return True
-    start, end = month_range(file.month)
-    after = projection.end_us is not None and start >= projection.end_us
-    before = projection.start_us is not None and end <= projection.start_us
+    after = projection.end_us is not None and file.first_us >= projection.end_us
+    before = projection.start_us is not None and file.last_us < projection.start_us
     return not (after or before)
 
 
 def _overlap(files: Sequence[LakeFile]) -> bool:
-    """Whether two of the files, sorted by month, may hold rows of the same time."""
-    ranges = [month_range(file.month) for file in files]
-    return any(after[0] < before[1] for before, after in pairwise(ranges))
+    """Whether two of the files, sorted by their first time, hold rows of the same time."""
+    return any(after.first_us <= before.last_us for before, after in pairwise(files))
