@@ -149,8 +149,20 @@ def _clean_text(value: Any, raw: bytes, never_store: NeverStore) -> str:
         text = raw.decode("utf-8", "backslashreplace")
         text = never_store.clean_text(text[: RAW_CHARACTERS_MAX + _BEYOND_CUT])[0]
     else:
-        text = json_text.escaped(never_store.clean(value)[0])
+        text = json_text.escaped(never_store.clean(_without_credentials(value))[0])
     return _without_tokens(text)[:RAW_CHARACTERS_MAX]
+
+
+def _without_credentials(value: Any) -> Any:
+    """An event without its write key and its token, whatever they look like."""
+    if not isinstance(value, dict):
+        return value
+    event = {key: item for key, item in value.items() if key != "writeKey"}
+    context = event.get("context")
+    dipper = context.get("dipper") if isinstance(context, dict) else None
+    if isinstance(context, dict) and isinstance(dipper, dict) and "token" in dipper:
+        event["context"] = context | {"dipper": dipper | {"token": REMOVED}}
+    return event
 
 
 def _without_tokens(text: str) -> str:
