@@ -52,7 +52,7 @@ def prepare(workspace: Workspace, now_us: int) -> Prepared:
     loaded = load_folder(workspace.specs, known)
     program = Program.from_objects(item.spec for item in loaded.objects)
     tables, findings = _read_tables(workspace.tables, program, now_us)
-    found = [*loaded.findings, *findings, *check(loaded, tables, known)]
+    found = [*findings, *check(loaded, tables, known)]
     return Prepared(program, tables, tuple(found))
 
 

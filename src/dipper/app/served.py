@@ -112,6 +112,11 @@ class Programs:
         self._recent = [served, *self._recent[: self.KEPT - 1]]
         return served
 
+    @property
+    def latest(self) -> Served | None:
+        """What was asked for last."""
+        return self._recent[0] if self._recent else None
+
     def of_trace(self, program: str, tables: Mapping[str, str]) -> Served:
         """The versions that a trace names."""
         return self.get(Current(program, dict(tables)))

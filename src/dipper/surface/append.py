@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from dipper.app.workspace import Workspace
+from dipper.collect.counts import Counts
 from dipper.engine.ports import Entry, Position
 from dipper.kit.clock import Clock
 from dipper.kit.errors import Unavailable
@@ -37,6 +38,10 @@ class ThroughGateways:
     def append(self, partition: int, entries: Sequence[Entry]) -> int:
         """The offset of the first entry. Raises Unavailable when the gateway is not there."""
         return self._client(partition).append(entries, self._clock()).first
+
+    def append_judged(self, partition: int, entries: Sequence[Entry]) -> dict[str, Counts]:
+        """Append records that were judged here; gives what the gateway's index made of them."""
+        return self._client(partition).append(entries, self._clock(), judged=True).counts
 
     def erase(self, positions: Sequence[Position]) -> int:
         """Have the gateways empty these records; gives their count."""

@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
-from dipper.app.served import Programs, Served
-from dipper.collect.collector import Collector
+from dipper.app.served import Current, Programs, Served
+from dipper.collect.counts import Counts
 from dipper.collect.dialects.reply import Reply
-from dipper.collect.incoming import Batch
+from dipper.collect.sources import Sources
+from dipper.decide.outcome import outcome_event
 from dipper.decide.ranking import Published
 from dipper.decide.replay import recompute
 from dipper.decide.request import DecideRequest, OutcomeRequest, read_decide, read_outcome
@@ -33,7 +34,6 @@ from dipper.profile.subject import Subject, load_subject
 from dipper.surface.http.appends import Appends
 from dipper.surface.http.body import Bodies, Gone, Receive, Send, TooLarge
 from dipper.surface.http.callers import Caller, caller
-from dipper.surface.http.outcomes import incoming
 from dipper.surface.http.replies import send_preflight, send_reply
 from dipper.surface.http.waiting import Projection
 
@@ -50,7 +50,8 @@ class Deciding:
 
     def __init__(
         self,
-        collector: Collector,
+        sources: Callable[[], Sources],
+        count: Callable[[Mapping[str, Counts]], None],
         appends: Appends,
         state: SubjectState,
         reader: LogReader,
@@ -62,10 +63,10 @@ class Deciding:
         partition: int,
         served: Callable[[], Served | None],
         published: Callable[[str], Published | None],
-        load_model: Callable[[str], Published],
         bodies: Bodies,
     ) -> None:
-        self._collector = collector
+        self._sources = sources
+        self._count = count
         self._appends = appends
         self._state = state
         self._reader = reader
@@ -76,10 +77,9 @@ class Deciding:
         self._partition = partition
         self._served = served
         self._published = published
-        self._load_model = load_model
         self._bodies = bodies
         self._random = random.SystemRandom()
-        self._recent: OrderedDict[str, dict[str, str]] = OrderedDict()
+        self._recent: OrderedDict[str, Event] = OrderedDict()
         self._answered: OrderedDict[str, bytes] = OrderedDict()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> bool:
@@ -116,7 +116,7 @@ class Deciding:
     ) -> Reply:
         now_us = self._clock()
         authorization = headers.get(b"authorization", b"").decode("latin-1")
-        who = caller(authorization, self._collector.sources, now_us)
+        who = caller(authorization, self._sources(), now_us)
         if path.startswith(DECISIONS):
             return self._trace(path.removeprefix(DECISIONS), who)
         if method != "POST":
@@ -176,7 +176,7 @@ class Deciding:
         )
         entry = Entry(RecordKind.EVENT, EVENT_ENCODER.encode(event))
         offset = await self._appends.append([entry], now_us, reserve=True)
-        self._remember(decision_id, subjects)
+        _keep(self._recent, decision_id, event)
         reply = msgspec.structs.replace(decided.reply, position=(self._partition, offset))
         body = _ENCODER.encode(reply)
         if request.request_id is not None:
@@ -195,32 +195,26 @@ class Deciding:
     # --- outcomes ---------------------------------------------------------------------------
 
     async def _outcome(self, request: OutcomeRequest, who: Caller, now_us: int) -> Reply:
-        """An outcome is an event of the source that reports it, judged like any other."""
-        served = self._served()
-        if served is None:
-            raise Unavailable("no program is applied yet.", hint="dipper apply")
-        subjects = self._subjects_of(request.decision_id)
-        _require_subject(who, subjects)
-        offer = served.program.of("offer").get(request.offer)
-        if offer is None:
-            raise NotFound(f"no offer '{request.offer}'.", where="body.offer")
-        line = served.product_lines.get(offer.product or "")
-        item = incoming(request, subjects, offer.product, line)
-        batch = Batch([item], None, lambda _: _ENCODER.encode(request))
-        collected = self._collector.collect(who.source, batch, now_us)
-        if not collected.entries and not collected.foreign:
-            return Reply(200, b'{"success":true}')
-        await self._appends.append(collected.entries, now_us)
-        self._collector.count(collected.counts)
+        """An outcome becomes an event of the source that reports it; a resend is a copy."""
+        decided = self._recent.get(request.decision_id) or self._event_of(request.decision_id)
+        _require_subject(who, decided.subjects)
+        trace = decode(bytes(decided.properties))
+        event = outcome_event(
+            request,
+            trace,
+            self._versions_of(trace).decider,
+            subjects=dict(decided.subjects),
+            source=who.source.name,
+            trust=who.source.trust,
+            received_us=now_us,
+            token=who.token.as_record() if who.token is not None else None,
+        )
+        handed = [Entry(RecordKind.EVENT, EVENT_ENCODER.encode(event))]
+        entries, counts = self._appends.admission.admit_handed(handed, now_us)
+        copies = any(found.duplicate for found in counts.values())
+        await self._appends.append(entries, now_us, has_duplicates=copies)
+        self._count(counts)
         return Reply(200, b'{"success":true}')
-
-    def _subjects_of(self, decision_id: str) -> dict[str, str]:
-        """The subjects of a decision: remembered, or from its trace."""
-        known = self._recent.get(decision_id)
-        return known if known is not None else dict(self._event_of(decision_id).subjects)
-
-    def _remember(self, decision_id: str, subjects: dict[str, str]) -> None:
-        _keep(self._recent, decision_id, subjects)
 
     # --- traces -----------------------------------------------------------------------------
 
@@ -246,10 +240,14 @@ class Deciding:
     def describe(self, event: Event) -> dict[str, Any]:
         """A stored decision, with verdicts and reasons recomputed."""
         trace = decode(bytes(event.properties))
+        return describe(trace, self._versions_of(trace))
+
+    def _versions_of(self, trace: Trace) -> Served:
+        """The program and tables that a trace names: nearly always those in force."""
         served = self._served()
-        if served is None or served.current.program != trace.program:
+        if served is None or served.current != Current(trace.program, trace.tables):
             served = self._programs.of_trace(trace.program, trace.tables)
-        return describe(trace, served)
+        return served
 
 
 def describe(trace: Trace, served: Served) -> dict[str, Any]:

@@ -140,7 +140,8 @@ class Gateway:
             bodies=bodies,
         )
         self.deciding = Deciding(
-            self.collector,
+            lambda: self.collector.sources,
+            self.collector.count,
             self.appends,
             workspace.state,
             workspace.log.reader(),

@@ -1,0 +1,131 @@
+"""One bulk import from the command line: through running gateways, or as the writer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dipper.app.keys import read_keys
+from dipper.app.programs import applied
+from dipper.app.served import Current, Programs, Served
+from dipper.app.workspace import Workspace
+from dipper.collect.counts import Counts
+from dipper.collect.duplicates import Duplicates
+from dipper.collect.subjects import partition_of
+from dipper.engine.ports import Entry
+from dipper.engine.record import RecordKind
+from dipper.feed.mapping import Map
+from dipper.kit.clock import Clock
+from dipper.kit.errors import Conflict
+from dipper.surface.append import AsWriter, appender
+from dipper.surface.importing import Imported, Judging, judged
+from dipper.surface.worker.bulk import Progress, fill_lake, project_all, refuse_announcements
+from dipper.surface.worker.projector import Projector
+
+APPEND_RECORDS = 50_000
+GATEWAY_RECORDS = 2_000
+
+
+class _Named(msgspec.Struct):
+    subjects: dict[str, str] = {}
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+def by_partition(entries: list[Entry], partitions: int) -> dict[int, list[Entry]]:
+    """Entries by the partition of their first id; what names nobody goes to the first."""
+    if partitions == 1:
+        return {0: entries}
+    found: dict[int, list[Entry]] = {}
+    for entry in entries:
+        subjects = {} if entry[0] == RecordKind.CONTROL else _NAMED.decode(entry[1]).subjects
+        found.setdefault(partition_of(subjects, partitions), []).append(entry)
+    return found
+
+
+class BulkImport:
+    """Reads files into the log and brings state and lake up to it."""
+
+    def __init__(self, workspace: Workspace, clock: Clock) -> None:
+        self._workspace = workspace
+        self._clock = clock
+        current = applied(workspace)
+        if current is None:
+            raise Conflict(
+                "nothing is applied yet, so nobody knows what the rows mean.",
+                where=str(workspace.folder),
+                hint=f"dipper apply {workspace.folder}",
+            )
+        self.served: Served = Programs(workspace).get(
+            Current(current.program, dict(current.tables))
+        )
+        self._to: Any = appender(workspace, clock)
+        duplicates = Duplicates()
+        self._is_writer = isinstance(self._to, AsWriter)
+        if self._is_writer:
+            with workspace.log.reader() as reader:
+                for partition in range(reader.partitions()):
+                    for records in reader.read_batches(partition, 0):
+                        duplicates.rebuild(records)
+        self._judging = Judging(self.served, duplicates)
+
+    def read(self, path: Path, mapping: Map, progress: Progress = lambda done: None) -> Imported:
+        """Append all rows of a file; gives what became of them."""
+        total = Counts()
+        waiting: list[Entry] = []
+        for entries, counts in judged(path, mapping, self._judging, self._clock()):
+            total = total.plus(counts)
+            waiting += entries
+            if len(waiting) >= APPEND_RECORDS:
+                total = self._append(waiting, total)
+                waiting = []
+            progress(total.received)
+        if waiting:
+            total = self._append(waiting, total)
+        return Imported(str(path), total)
+
+    def _append(self, entries: list[Entry], total: Counts) -> Counts:
+        """Append to the partitions; through a gateway copies are told apart there."""
+        partitions = self._workspace.settings.storage.partitions
+        for partition, part in by_partition(entries, partitions).items():
+            if isinstance(self._to, AsWriter):
+                self._to.append_bulk(partition, part)
+                continue
+            for start in range(0, len(part), GATEWAY_RECORDS):
+                for counts in self._to.append_judged(
+                    partition, part[start : start + GATEWAY_RECORDS]
+                ).values():
+                    total = total.plus(
+                        Counts(
+                            good=-counts.duplicate - counts.failed,
+                            failed=counts.failed,
+                            duplicate=counts.duplicate,
+                        )
+                    )
+        return total
+
+    def project(self, progress: Progress = lambda done: None) -> None:
+        """Bring state and lake up to the log; a running worker does it by itself."""
+        if not self._is_writer:
+            return
+        workspace = self._workspace
+        workspace.state.claim()
+        with workspace.log.reader() as reader:
+            projector = Projector(
+                reader,
+                workspace.state,
+                Programs(workspace),
+                read_keys(workspace.keys_file).erasure_key,
+                refuse_announcements,
+            )
+            project_all(projector, progress)
+            fill_lake(workspace, self.served, reader)
+
+    def close(self) -> None:
+        """Release log and state."""
+        self._to.close()
+        if self._is_writer:
+            self._workspace.state.close()
