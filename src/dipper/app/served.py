@@ -14,6 +14,7 @@ import msgspec
 
 from dipper.app.workspace import Workspace
 from dipper.decide.arbitration import Decider, compile_decider
+from dipper.engine.embedded.lake_schema import ENVELOPE, PARTITIONS
 from dipper.engine.record import Control
 from dipper.profile.tags import TagTable, compile_tags
 from dipper.spec import plugins, registry
@@ -71,8 +72,16 @@ class Served:
 
     @cached_property
     def property_types(self) -> dict[str, str]:
-        """Declared properties of events with their types, as the lake's columns."""
-        return {name: spec.type for name, spec in self.program.of(Property).items()}
+        """Declared properties of events with their types, as the lake's columns.
+
+        A reserved property with the name of a role's column (`account`) stays in `extra`.
+        """
+        taken = {*ENVELOPE.names, *PARTITIONS}
+        return {
+            name: spec.type
+            for name, spec in self.program.of(Property).items()
+            if name not in taken
+        }
 
     @cached_property
     def personal_properties(self) -> frozenset[str]:
