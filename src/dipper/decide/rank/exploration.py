@@ -102,8 +102,10 @@ def choose(probabilities: Floats, draw: float) -> int:
     """The place that a draw from [0, 1) falls on; never one of probability 0."""
     ends = probabilities.cumsum()
     place = int(ends.searchsorted(draw * ends[-1], side="right"))
-    # Rounding may carry a draw next to 1 past the last end.
-    return min(place, int(probabilities.nonzero()[0][-1]))
+    if place == len(ends):
+        # Rounding has carried a draw next to 1 to the last end.
+        place = int(probabilities.nonzero()[0][-1])
+    return place
 
 
 def fill_slots(
@@ -122,15 +124,17 @@ def fill_slots(
     best offer, not whatever the first draw left over.
     """
     first = probabilities(model, scores, candidates, exploration, unit)
-    left = np.arange(len(scores))
-    chances = first
     order: list[int] = []
     propensity: list[float] = []
-    for slot in range(min(limit, len(scores))):
-        if slot > 0:
-            chances = probabilities(model, scores[left], candidates[left], exploration, unit)
-        at = choose(chances, draw if slot == 0 else unit_interval("slot", draw.hex(), str(slot)))
+    left = np.arange(len(scores))
+    chances, slot_draw = first, draw
+    slots = min(limit, len(scores))
+    for slot in range(1, slots + 1):
+        at = choose(chances, slot_draw)
         order.append(int(left[at]))
         propensity.append(float(chances[at]))
-        left = np.delete(left, at)
+        if slot < slots:
+            left = np.delete(left, at)
+            chances = probabilities(model, scores[left], candidates[left], exploration, unit)
+            slot_draw = unit_interval("slot", draw.hex(), str(slot))
     return Slots(np.array(order, dtype=np.int64), np.array(propensity), first)

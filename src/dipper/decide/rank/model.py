@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,8 @@ def scores(model: Model, x: Floats, candidates: Ints) -> Floats:
             hint="Score with the model that was trained on these features.",
         )
     cut = np.minimum(np.maximum(x, -FEATURE_MAX), FEATURE_MAX)
-    found: Floats = model.weights.dot(cut)[candidates]
-    # NaN is the one value that survives the cut without being finite.
-    if np.isnan(found).any():
+    # NaN is the one value that survives the cut without being finite; one product finds it.
+    if isnan(cut.dot(cut)):
         raise BadInput("expected finite features, got NaN.", where="rank.scores")
+    found: Floats = model.weights.dot(cut)[candidates]
     return found
