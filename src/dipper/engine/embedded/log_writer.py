@@ -153,7 +153,10 @@ class EmbeddedLogWriter:
         return _failed(self._closed_error())
 
     def close(self) -> None:
-        """Write what is queued, mark the stop as clean and release the partition."""
+        """Write what is queued, mark the stop as clean and release the partition.
+
+        Raises Unavailable when the mark could not be written; all else is done even then.
+        """
         with self._gate:
             if self._closed:
                 return
@@ -165,6 +168,8 @@ class EmbeddedLogWriter:
         self._syncs.shutdown()
         try:
             self._tail.close()
+        except OSError as error:
+            raise self._unavailable(error) from error
         finally:
             self._release()
 
