@@ -21,6 +21,7 @@ from dipper.decide.ranking import Published, Ranked
 from dipper.decide.request import DecideRequest, Offered, Reply
 from dipper.decide.screen import Screened
 from dipper.decide.trace import (
+    TRACE_VERSION,
     Chosen,
     Trace,
     pack_denied,
@@ -129,6 +130,7 @@ class Decider:
     ) -> Trace:
         flags, others = place.inputs.pack(values)
         return Trace(
+            version=TRACE_VERSION,
             decision_id=moment.decision_id,
             now_us=moment.now_us,
             placement=place.placement.name,

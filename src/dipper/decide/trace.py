@@ -41,6 +41,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     the decision must name nobody. `model` is empty before there is one.
     """
 
+    version: int
     decision_id: str
     now_us: int
     placement: str
@@ -63,7 +64,6 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     scores: bytes = b""
     probabilities: bytes = b""
     personalised: bool = True
-    version: int = TRACE_VERSION
 
 
 _ENCODER = msgspec.json.Encoder()

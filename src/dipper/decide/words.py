@@ -123,10 +123,20 @@ class Words:
         return self.quoted(node.value) if isinstance(node.value, str) else str(node.value)
 
     def _column(self, node: tree.Column) -> str:
+        if node.type == "bool":
+            return self._flag(node, holds=True)
+        return self.input(node.name)
+
+    def _flag(self, node: tree.Column, *, holds: bool) -> str:
         title = self.input(node.name)
         if node.name.startswith("segment."):
-            return self.both(f"属于客群{self.quoted(title)}", f"in segment {self.quoted(title)}")
-        return title
+            quoted, not_zh, verb = (
+                self.quoted(title),
+                "" if holds else "不",
+                "" if holds else "not ",
+            )
+            return self.both(f"{not_zh}属于客群{quoted}", f"{verb}in segment {quoted}")
+        return self.both(f"{title}为", f"{title} is ") + _BOOL[self.language][holds]
 
     def _host_call(self, node: tree.HostCall) -> str:
         if node.type == "bool":
@@ -137,9 +147,8 @@ class Words:
         inner = node.operand
         if isinstance(inner, tree.HostCall) and inner.type == "bool":
             return self._holding(inner.name, is_held=False)
-        if isinstance(inner, tree.Column) and inner.name.startswith("segment."):
-            title = self.quoted(self.input(inner.name))
-            return self.both(f"不属于客群{title}", f"not in segment {title}")
+        if isinstance(inner, tree.Column):
+            return self._flag(inner, holds=False)
         return self.both(f"非（{self.condition(inner)}）", f"not ({self.condition(inner)})")
 
     def _compare(self, node: tree.Compare) -> str:
@@ -168,10 +177,10 @@ class Words:
         return self.both(f"{what}未知", f"{what} is not known")
 
     def _and(self, node: tree.And) -> str:
-        return self.both("且", " and ").join(map(self._grouped, node.operands))
+        return self.both("，且", " and ").join(map(self._grouped, node.operands))
 
     def _or(self, node: tree.Or) -> str:
-        return self.both("或", " or ").join(map(self._grouped, node.operands))
+        return self.both("，或", " or ").join(map(self._grouped, node.operands))
 
     def _grouped(self, node: Node) -> str:
         text = self.condition(node)
