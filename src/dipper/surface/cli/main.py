@@ -21,11 +21,6 @@ VERBS = (
     "serve",
     "import",
     "demo",
-    "funnel",
-    "sql",
-    "explain",
-    "status",
-    "verify",
     "replay",
     "erase",
 )

@@ -187,19 +187,24 @@ class Collection:
         self, head: _Head, receive: Receive, send: Send, dialect: Dialect, source: Source | None
     ) -> bytes:
         limit = dialect.BODY_MAX
+        body = b""
         try:
             body = await self._bodies.read(receive, send, head.length, limit)
             if head.encoding or body[:2] == GZIP:
-                body = inflate(body, head.encoding, limit)
+                return inflate(body, head.encoding, limit)
         except TooLarge as error:
             reason = f"the body may have {limit} bytes, got {error.size}"
             if source is not None:
-                await self._keep(source, b"", Failed("request_too_large", reason), self._clock())
+                failure = Failed("request_too_large", reason)
+                await self._keep(source, body, failure, self._clock(), is_text=False)
             refused = dialect.refuse(413, "request_too_large", reason)
             closes = not error.is_over and (head.length is None or head.length > _DRAINED_MAX)
             raise _Refusal(refused, closes=closes) from None
         except BadEncoding as error:
-            await self._keep_unparseable(source, b"", str(error), self._clock())
+            if source is None:
+                raise _Refusal(dialect.refuse(401, "unauthenticated", _NO_KEY)) from None
+            failure = Failed("unreadable_request", str(error))
+            await self._keep(source, body, failure, self._clock(), is_text=False)
             raise _Refusal(dialect.refuse(400, "bad_request", str(error))) from None
         return body
 
@@ -214,8 +219,18 @@ class Collection:
                 raise _Refusal(_SEGMENT.refuse(401, "unauthenticated", _NO_KEY))
         await self._keep(source, body, Failed("unreadable_request", reason), received_us)
 
-    async def _keep(self, source: Source, body: bytes, failure: Failed, received_us: int) -> None:
-        collected = self.collector.collect_unreadable(source, body, failure, received_us)
+    async def _keep(
+        self,
+        source: Source,
+        body: bytes,
+        failure: Failed,
+        received_us: int,
+        *,
+        is_text: bool = True,
+    ) -> None:
+        collected = self.collector.collect_unreadable(
+            source, body, failure, received_us, is_text=is_text
+        )
         await self._store(self.collector.dialect_of(source), collected, received_us)
 
     async def _store(self, dialect: Dialect, collected: Collected, received_us: int) -> None:

@@ -202,6 +202,8 @@ class Gateway:
 
         config = uvicorn.Config(
             self.app,  # type: ignore[arg-type]
+            interface="asgi3",
+            proxy_headers=False,
             http="httptools",
             lifespan="off",
             access_log=False,

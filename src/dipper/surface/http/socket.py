@@ -15,6 +15,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -25,6 +26,7 @@ from dipper.kit.errors import DipperError, Unavailable
 from dipper.surface.http.appends import Appends
 
 FRAME_MAX = 64 << 20
+_CLOSING_S = 5.0
 _LENGTH = 4
 
 
@@ -70,6 +72,7 @@ class AppendServer:
         self._appends = appends
         self._count = count
         self._server: asyncio.Server | None = None
+        self._connections: dict[asyncio.Task[None], asyncio.StreamReader] = {}
 
     async def start(self) -> None:
         """Listen. A socket left behind by a process that died is replaced."""
@@ -82,13 +85,21 @@ class AppendServer:
 
     async def close(self) -> None:
         """Stop listening; what was taken is answered."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-            self._path.unlink(missing_ok=True)
+        if self._server is None:
+            return
+        self._server.close()
+        self._server = None
+        self._path.unlink(missing_ok=True)
+        for reader in self._connections.values():
+            reader.feed_eof()
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=_CLOSING_S)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Frames of one connection. Appends run together, answers go out in order."""
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._connections[task] = reader
+        task.add_done_callback(lambda done: self._connections.pop(done, None))
         answers: asyncio.Queue[asyncio.Future[bytes] | None] = asyncio.Queue(256)
         sending = asyncio.ensure_future(_send_in_order(writer, answers))
         try:

@@ -24,6 +24,7 @@ from dipper.profile.tick import tick
 
 CURRENT = b"current"
 NOW = b"virtual_now"
+BLIND = b"blind"
 READ_AT_ONCE = 2_000
 TICK_TYPES = ("tick", "clock")
 
@@ -133,8 +134,8 @@ class Projector:
                 if partition in self._waiting:
                     done.records += run
                     return
-            else:
-                self._barrier(control, run, done)
+            elif self._barrier(control, run, done):
+                return  # A rebuild begins: what was read here comes again.
             done.records += run
 
     def _run(self, records: Sequence[Record], done: Step) -> None:
@@ -145,8 +146,8 @@ class Projector:
             if record.kind == RecordKind.CONTROL and not record.erased:
                 self._note_quarantine(CONTROL_DECODER.decode(record.payload))
         if served is None:
-            # Before the first apply nothing is projected; a later apply starts from the beginning.
-            self._write({}, position)
+            # Before the first apply nothing is projected; that apply starts from the beginning.
+            self._write({"meta": {BLIND: b"1"}}, position)
             return
         found = self._project(records, served)
         self._write(found.changes, position)
@@ -165,37 +166,39 @@ class Projector:
                 skip=self.quarantined,
             )
 
-    def _barrier(self, control: Control, run: Sequence[Record], done: Step) -> None:
-        """A record behind which another program or other tombstones hold."""
+    def _barrier(self, control: Control, run: Sequence[Record], done: Step) -> bool:
+        """A record behind which another program or other tombstones hold; true for a rebuild."""
         position = {run[0].partition: run[0].offset + 1}
         if control.type in ("spec_applied", "table_applied"):
-            self._adopt(self.current.after(control), position)
+            rebuilds = self._adopt(self.current.after(control), position)
             done.served = self.served
-            return
+            return rebuilds
         self._run(run, done)
         if control.type == "erased":
             done.erased.append(control)
+        return False
 
-    def _adopt(self, current: Current, position: dict[int, int]) -> None:
+    def _adopt(self, current: Current, position: dict[int, int]) -> bool:
         """Serve another program; rebuild when it lays the state out differently."""
         before = self.current
         self.current = current
         meta = {CURRENT: msgspec.msgpack.encode(current)}
         if self._forced is not None or not current.program or before == current:
             self._write({"meta": meta}, position)
-            return
+            return False
         served = self._programs.get(current)
         with self._state.read() as view:
             layout = view.get("meta", LAYOUT)
             is_other = layout is not None and layout.decode() != served.tag_table.layout
-            was_blind = layout is None and any(view.positions().values())
+            was_blind = view.get("meta", BLIND) is not None
             touched = {} if is_other else everyone(view)
         if is_other or was_blind:
             self._rebuild(served)
-            return
+            return True
         packed = {key: since.to_bytes(8, "big", signed=True) for key, since in touched.items()}
         self._write({"meta": meta, "touched": packed}, position)
         self.touched_waiting += len(touched)
+        return False
 
     def _rebuild(self, served: Served) -> None:
         """Project everything again under a program, up to where the log ends now."""
