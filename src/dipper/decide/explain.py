@@ -176,7 +176,7 @@ class _Story:
             return self.words.both(
                 "模型尚未发布，各可选方案机会均等", "No model yet, equal chances for all"
             )
-        propensity = f"{max(ranked['propensity'] or 0.0, 0.0):.2%}"
+        propensity = f"{ranked['propensity'] or 0.0:.2%}"
         expected = format_money(round(ranked["score"]))
         return self.words.both(
             f"响应倾向 {propensity} × 业务权重 {worth} = 预期价值 {expected}，{place}",
