@@ -32,6 +32,7 @@ def stored(**changes: Any) -> Stored:
         "event": "bill_paid",
         "subjects": {"person": "customer_no:1"},
         "original_us": 1,
+        "type": "track",
         "seq": 7,
         "scenario": "bills",
         "properties": msgspec.Raw(b'{"a":1}'),

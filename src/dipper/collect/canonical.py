@@ -30,7 +30,8 @@ class Stored(msgspec.Struct, omit_defaults=True, gc=False):
     """An accepted event: the fields of `engine.record.Event` in writing order.
 
     From `event` on stands the canonical part. `content` is given only where the tracking plan
-    dropped something that the canonical event still has.
+    dropped something that the canonical event still has. No text has a default that an event may
+    have: defaults are left out by identity, and equal events must give equal bytes.
     """
 
     message_id: str
@@ -45,7 +46,7 @@ class Stored(msgspec.Struct, omit_defaults=True, gc=False):
     content: int = 0
     event: str = ""
     subjects: dict[str, str] = {}
-    type: str = "track"
+    type: str = ""
     original_us: int | None = None
     seq: int = 0
     scenario: str | None = None

@@ -120,11 +120,25 @@ class Collector:
         return Collected(admitted.entries, admitted.counts, foreign, consents)
 
     def collect_unreadable(
-        self, source: Source, body: bytes, failure: Failed, received_us: int
+        self,
+        source: Source,
+        body: bytes,
+        failure: Failed,
+        received_us: int,
+        *,
+        is_text: bool = True,
     ) -> Collected:
-        """Keep a request that is no JSON, or only its size, as one failed record."""
+        """Keep a request that is no JSON, or only that it came, as one failed record."""
         plan = self.plan
-        record = failed_request(source, body, failure, plan.never_store, plan.program, received_us)
+        record = failed_request(
+            source,
+            body,
+            failure,
+            plan.never_store,
+            plan.program,
+            received_us,
+            is_text=is_text,
+        )
         admitted = self._admit(source, _Coded([], [], [record]), 0, received_us)
         return Collected(admitted.entries, admitted.counts, {}, False)
 

@@ -92,8 +92,14 @@ def failed_request(
     never_store: NeverStore,
     program: str,
     received_us: int,
+    *,
+    is_text: bool = True,
 ) -> FailedEvent:
-    """The record of a request that is no JSON at all. Only its beginning is kept."""
+    """The record of a request that is no JSON at all. Only its beginning is kept, and nothing of
+    what is no text: packed bytes may hold secrets that no filter sees."""
+    body_hash = failed_hash(body + failure.reason.encode())
+    if not is_text:
+        body = b""
     text = body[: REQUEST_CHARACTERS_MAX + _BEYOND_CUT].decode("utf-8", "backslashreplace")
     clean = _without_tokens(never_store.clean_text(text)[0])[:REQUEST_CHARACTERS_MAX]
     return FailedEvent(
@@ -102,10 +108,10 @@ def failed_request(
         code=failure.code,
         reason=failure.reason[:2_000],
         raw=clean,
-        message_id=hash128(source.name + body.decode("utf-8", "replace")).hex(),
+        message_id=f"request-{body_hash:016x}",
         subjects=_subjects_in(clean, source),
         program=program,
-        content=failed_hash(body),
+        content=body_hash,
     )
 
 

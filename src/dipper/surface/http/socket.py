@@ -113,7 +113,7 @@ class AppendServer:
     async def _answer(self, frame: bytes) -> bytes:
         try:
             appended = await self._append(_REQUESTS.decode(frame))
-        except (DipperError, msgspec.DecodeError) as error:
+        except (DipperError, ValueError) as error:  # what does not decode is a ValueError too
             return _ENCODER.encode(_Answer(error=str(error)))
         return _ENCODER.encode(_Answer(appended))
 
