@@ -9,6 +9,7 @@ import pytest
 from dipper.decide.arbitration import compile_decider
 from dipper.expr.problems import ExpressionError
 from dipper.kit.errors import BadInput
+from dipper.spec.tables import TableVersion
 
 
 def test_candidates(decider: Any) -> None:
@@ -82,6 +83,14 @@ def test_unknown_ranker(bank: Any) -> None:
     with pytest.raises(BadInput) as caught:
         bank.decider(*bank.objects(text))
     assert caught.value.hint == "Did you mean 'linear'?"
+
+
+def test_tables_that_are_read(bank: Any) -> None:
+    """A decision names the tables that it read, so that others may change without it."""
+    tables = bank.tables()
+    other = TableVersion.of("rates", ("day",), {"day": "date"}, {}, "2026-11-24")
+    decider = compile_decider(bank.program(), {**tables, "rates": other})
+    assert decider.tables == {"product": tables["product"].hash}
 
 
 def test_no_product_table(bank: Any) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dipper.decide.candidate import Candidate
-from dipper.decide.compile import Place, Tables, compile_places
+from dipper.decide.compile import TABLES_READ, Place, Tables, compile_places
 from dipper.decide.gates.registry import Gate, built_in
 from dipper.decide.inputs import Subject, Values
 from dipper.decide.rank.model import Ints
@@ -56,7 +56,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Decider:
-    """All placements of one program, ready to decide. `tables` are the hashes of what it read."""
+    """All placements of one program, ready to decide. `tables` are the hashes of those it read."""
 
     program: str
     tables: Mapping[str, str]
@@ -167,7 +167,8 @@ def compile_decider(
     Raises ExpressionError or BadInput for a program that no check has seen.
     """
     places = compile_places(program, tables, gates or built_in(), rankers or built_in_rankers())
-    return Decider(program.hash, {name: version.hash for name, version in tables.items()}, places)
+    read = {name: tables[name].hash for name in TABLES_READ if name in tables}
+    return Decider(program.hash, read, places)
 
 
 def _ranked(

@@ -38,6 +38,9 @@ from dipper.spec.scope import offer_scope
 from dipper.spec.tables import Row, TableVersion
 
 Tables = Mapping[str, TableVersion]
+
+# A trace names the versions of these; another table may change every night and no decision with it.
+TABLES_READ = (PRODUCT,)
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from dipper.decide.gates import applicable
@@ -38,6 +39,28 @@ def test_after_the_sale(decider: Any) -> None:
     offer = decider.place("result").by_name["old_note"]
     assert judge(applicable, offer, at("2025-01-01", -1)).passed
     assert judge(applicable, offer, at("2025-01-01")).code == "no_longer_on_sale"
+
+
+def test_period_with_one_end(decider: Any) -> None:
+    """A period of sale with an end and no beginning ends all the same; without any, never."""
+    note = decider.place("result").by_name["old_note"]
+    ending = dataclasses.replace(note, on_sale_from_us=None)
+    assert applicable.needs(ending) == ("now()",)
+    assert judge(applicable, ending, at("2019-01-01")).passed
+    assert not judge(applicable, ending, at("2025-01-01")).passed
+    for_ever = dataclasses.replace(ending, on_sale_until_us=None)
+    assert applicable.needs(for_ever) == ()
+    assert judge(applicable, for_ever, {}).passed
+
+
+def test_needs(bank: Any) -> None:
+    """The time is needed once, also where period and condition both read it."""
+    text = (
+        "kind: offer\nname: probe\nHEAD\nproduct: deposit.savings\nplacements: [home]\n"
+        "purposes: [service]\napplicable: hour(now()) > 8"
+    )
+    probe = bank.decider(*bank.objects(text)).place("home").by_name["probe"]
+    assert applicable.needs(probe) == ("now()",)
 
 
 def test_time_missing(decider: Any) -> None:
