@@ -21,6 +21,9 @@ VERBS = (
     "serve",
     "import",
     "demo",
+    "explain",
+    "status",
+    "verify",
     "replay",
     "erase",
 )
