@@ -109,6 +109,9 @@ class StateReader(Protocol):
 
     def get(self, table: str, key: bytes) -> bytes | None: ...
 
+    def view(self, table: str, key: bytes) -> memoryview | bytes | None:
+        """Like `get` without a copy, valid only as long as the reader."""
+
     def scan(
         self, table: str, start: bytes = b"", end: bytes | None = None
     ) -> Iterator[tuple[bytes, bytes]]:

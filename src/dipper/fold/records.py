@@ -55,12 +55,18 @@ class RecordLayout:
         ]
         return np.dtype(fields)
 
-    def matrix(self, data: bytes, offset: int = 0) -> Matrix:
+    def matrix(self, data: bytes | memoryview, offset: int = 0) -> Matrix:
         """The rows in `data` from `offset`, unchanged and not copied; read only.
 
         Raises ValueError when the bytes are no whole number of rows.
         """
-        return np.frombuffer(data, dtype=np.int64, offset=offset).reshape(-1, self.width)
+        rows = np.frombuffer(data, dtype=np.int64, offset=offset).reshape(-1, self.width)
+        # The kernels are compiled for whole 8-byte places; a short value in a page may lie between.
+        return (
+            rows
+            if rows.flags.aligned
+            else np.frombuffer(rows.tobytes(), np.int64).reshape(-1, self.width)
+        )
 
     def empty(self) -> Matrix:
         """No rows."""

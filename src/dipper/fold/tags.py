@@ -96,8 +96,8 @@ def fold_one(rows: Matrix, now_us: int, table: FoldTable) -> tuple[Numbers, Flag
     values = np.empty((1, table.count), dtype=np.int64)
     nulls = np.empty((1, table.count), dtype=np.bool_)
     _fold_whole(
-        rows, now_us, table.words, table.tags, table.first, table.order, table.distinct,
-        values, nulls,
+        rows.reshape(-1), len(rows), rows.shape[1], now_us, table.words, table.tags, table.first,
+        table.order, table.distinct, values, nulls,
     )  # fmt: skip
     return values[0], nulls[0]
 
@@ -109,10 +109,18 @@ def fold_many(
 
     Returns arrays of shape (evaluations, tags). Evaluations may share rows.
     """
-    values = np.empty((len(begin), table.count), dtype=np.int64)
-    nulls = np.empty((len(begin), table.count), dtype=np.bool_)
+    width = rows.shape[1]
+    return fold_buffer(rows.reshape(-1), begin * width, end - begin, width, now_us, table)
+
+
+def fold_buffer(
+    buffer: Numbers, at: Numbers, count: Numbers, width: int, now_us: Numbers, table: FoldTable
+) -> tuple[Numbers, Flags]:
+    """The same over rows anywhere in one buffer: count[e] rows of `width` numbers from at[e]."""
+    values = np.empty((len(at), table.count), dtype=np.int64)
+    nulls = np.empty((len(at), table.count), dtype=np.bool_)
     _fold_parts(
-        rows, begin, end, now_us, table.words, table.tags, table.first, table.order,
+        buffer, at, count, width, now_us, table.words, table.tags, table.first, table.order,
         table.distinct, values, nulls,
     )  # fmt: skip
     return values, nulls
@@ -124,47 +132,47 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 @njit(cache=True, nogil=True)
 def _fold_whole(  # type: ignore[no-untyped-def]  # Numba infers
-    rows, now_us, words, tags, first, order, distinct, values, nulls
+    buffer, count, width, now_us, words, tags, first, order, distinct, values, nulls
 ):
     high = np.empty(tags.shape[0], dtype=np.int64)
     low = np.empty(tags.shape[0], dtype=np.int64)
     _fold(
-        rows, 0, rows.shape[0], now_us, words, tags, first, order, high, low, values[0], nulls[0]
+        buffer, 0, count, width, now_us, words, tags, first, order, high, low, values[0], nulls[0]
     )
     if distinct.shape[0]:
-        seen, stamps = _hash_table(rows.shape[0])
+        seen, stamps = _hash_table(count)
         _count_distinct(
-            rows, 0, rows.shape[0], now_us, words, tags, distinct, seen, stamps, 0,
+            buffer, 0, count, width, now_us, words, tags, distinct, seen, stamps, 0,
             values[0], nulls[0],
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
 def _fold_parts(  # type: ignore[no-untyped-def]
-    rows, begin, end, now_us, words, tags, first, order, distinct, values, nulls
+    buffer, at, count, width, now_us, words, tags, first, order, distinct, values, nulls
 ):
     high = np.empty(tags.shape[0], dtype=np.int64)
     low = np.empty(tags.shape[0], dtype=np.int64)
     most = 0
-    for e in range(begin.shape[0]):
-        most = max(most, end[e] - begin[e])
+    for e in range(at.shape[0]):
+        most = max(most, count[e])
     seen, stamps = _hash_table(most if distinct.shape[0] else 0)
     stamp = 0
-    for e in range(begin.shape[0]):
+    for e in range(at.shape[0]):
         _fold(
-            rows, begin[e], end[e], now_us[e], words, tags, first, order, high, low,
+            buffer, at[e], count[e], width, now_us[e], words, tags, first, order, high, low,
             values[e], nulls[e],
         )  # fmt: skip
         if distinct.shape[0]:
             stamp = _count_distinct(
-                rows, begin[e], end[e], now_us[e], words, tags, distinct, seen, stamps, stamp,
-                values[e], nulls[e],
+                buffer, at[e], count[e], width, now_us[e], words, tags, distinct, seen, stamps,
+                stamp, values[e], nulls[e],
             )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
 def _fold(  # type: ignore[no-untyped-def]
-    rows, begin, end, now_us, words, tags, first, order, high, low, values, nulls
+    buffer, at, count, width, now_us, words, tags, first, order, high, low, values, nulls
 ):
     """All tags but the distinct ones. `low` is each window's open end, `high` the upper limbs."""
     for t in range(tags.shape[0]):
@@ -174,13 +182,13 @@ def _fold(  # type: ignore[no-untyped-def]
         low[t] = now_us - tags[t, 2] if tags[t, 2] else _WHOLE_LIFE
     base = MASK + words
     doubles = values.view(np.float64)
-    numbers = rows.view(np.float64)
-    for r in range(begin, end):
-        time_us = rows[r, TIME]
+    numbers = buffer.view(np.float64)
+    for row in range(at, at + count * width, width):
+        time_us = buffer[row + TIME]
         if time_us > now_us:
             break
         for word in range(words):
-            bits = np.uint64(rows[r, MASK + word])
+            bits = np.uint64(buffer[row + MASK + word])
             while bits:
                 lowest = bits & (~bits + np.uint64(1))
                 bit = word * WORD_BITS + _index(lowest)
@@ -193,14 +201,14 @@ def _fold(  # type: ignore[no-untyped-def]
                     if aggregate == 0:
                         values[t] += 1
                         continue
-                    value = rows[r, base + tags[t, 1]]
+                    value = buffer[row + base + tags[t, 1]]
                     if aggregate == 1:
                         before = np.uint64(values[t])
                         after = before + np.uint64(value)
                         high[t] += (value >> 63) + np.int64(after < before)
                         values[t] = np.int64(after)
                     elif aggregate == 2:
-                        number = numbers[r, base + tags[t, 1]]
+                        number = numbers[row + base + tags[t, 1]]
                         doubles[t] = number if nulls[t] else doubles[t] + number
                     elif aggregate == 3:
                         if nulls[t] or value < values[t]:
@@ -209,11 +217,11 @@ def _fold(  # type: ignore[no-untyped-def]
                         if nulls[t] or value > values[t]:
                             values[t] = value
                     elif aggregate == 4:
-                        number = numbers[r, base + tags[t, 1]]
+                        number = numbers[row + base + tags[t, 1]]
                         if nulls[t] or number < doubles[t]:
                             doubles[t] = number
                     elif aggregate == 6:
-                        number = numbers[r, base + tags[t, 1]]
+                        number = numbers[row + base + tags[t, 1]]
                         if nulls[t] or number > doubles[t]:
                             doubles[t] = number
                     elif aggregate == 7:
@@ -260,7 +268,7 @@ def _hash_table(most):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _count_distinct(  # type: ignore[no-untyped-def]
-    rows, begin, end, now_us, words, tags, distinct, seen, stamps, stamp, values, nulls
+    buffer, at, count, width, now_us, words, tags, distinct, seen, stamps, stamp, values, nulls
 ):
     """Count different values with one open-addressed table; a new stamp empties it."""
     limit = np.uint64(seen.shape[0] - 1)
@@ -268,22 +276,24 @@ def _count_distinct(  # type: ignore[no-untyped-def]
     for i in range(distinct.shape[0]):
         t = distinct[i]
         stamp += 1
-        count = 0
+        found = 0
         word, bit = MASK + tags[t, 3] // WORD_BITS, np.uint64(tags[t, 3] % WORD_BITS)
         low = now_us - tags[t, 2] if tags[t, 2] else _WHOLE_LIFE
-        for r in range(begin, end):
-            if rows[r, TIME] > now_us:
+        for row in range(at, at + count * width, width):
+            if buffer[row + TIME] > now_us:
                 break
-            if rows[r, TIME] <= low or not (np.uint64(rows[r, word]) >> bit) & np.uint64(1):
+            if buffer[row + TIME] <= low:
                 continue
-            value = rows[r, base + tags[t, 1]]
+            if not (np.uint64(buffer[row + word]) >> bit) & np.uint64(1):
+                continue
+            value = buffer[row + base + tags[t, 1]]
             place = (np.uint64(value) * _SPREAD) >> np.uint64(20) & limit
             while stamps[place] == stamp and seen[place] != value:
                 place = (place + np.uint64(1)) & limit
             if stamps[place] != stamp:
                 stamps[place] = stamp
                 seen[place] = value
-                count += 1
-        values[t] = count
+                found += 1
+        values[t] = found
         nulls[t] = False
     return stamp

@@ -54,17 +54,13 @@ def watch_table(watches: Sequence[Watch], words: int) -> WatchTable:
 
 def next_change(rows: Matrix, now_us: int, table: WatchTable) -> int:
     """The first moment after `now_us` at which a watched tag may change, or NEVER."""
-    moments = _room(0, table)
-    return int(_moments(rows, 0, len(rows), now_us, now_us, table.words, table.first,
-                        table.windows, moments, 0)[1])  # fmt: skip
+    return int(_between(rows, now_us, now_us, table, _room(0, table))[1])
 
 
 def changes_between(rows: Matrix, after_us: int, until_us: int, table: WatchTable) -> Numbers:
     """The moments in (after, until] at which a watched tag may change, ascending, each once."""
     moments = _room(len(rows), table)
-    count, _ = _moments(rows, 0, len(rows), after_us, until_us, table.words, table.first,
-                        table.windows, moments, 0)  # fmt: skip
-    return moments[:count]
+    return moments[: _between(rows, after_us, until_us, table, moments)[0]]
 
 
 def changes_of_many(
@@ -75,14 +71,40 @@ def changes_of_many(
     Returns (starts of shape subjects + 1, moments, next): those of s are
     moments[starts[s]:starts[s + 1]], and next[s] is the first moment after `until`, or NEVER.
     """
-    moments = _room(int((end - begin).sum()), table)
-    starts = np.zeros(len(begin) + 1, dtype=np.int64)
-    following = np.empty(len(begin), dtype=np.int64)
+    width = rows.shape[1]
+    return changes_in_buffer(
+        rows.reshape(-1), begin * width, end - begin, width, after_us, until_us, table
+    )
+
+
+def changes_in_buffer(
+    buffer: Numbers,
+    at: Numbers,
+    count: Numbers,
+    width: int,
+    after_us: Numbers,
+    until_us: int,
+    table: WatchTable,
+) -> tuple[Numbers, Numbers, Numbers]:
+    """The same over rows anywhere in one buffer: count[s] rows of `width` numbers from at[s]."""
+    moments = _room(int(count.sum()), table)
+    starts = np.zeros(len(at) + 1, dtype=np.int64)
+    following = np.empty(len(at), dtype=np.int64)
     _moments_of_many(
-        rows, begin, end, after_us, until_us, table.words, table.first, table.windows,
+        buffer, at, count, width, after_us, until_us, table.words, table.first, table.windows,
         moments, starts, following,
     )  # fmt: skip
     return starts, moments[: starts[-1]], following
+
+
+def _between(
+    rows: Matrix, after_us: int, until_us: int, table: WatchTable, moments: Numbers
+) -> tuple[int, int]:
+    found: tuple[int, int] = _moments(
+        rows.reshape(-1), 0, len(rows), rows.shape[1], after_us, until_us, table.words,
+        table.first, table.windows, moments, 0,
+    )  # fmt: skip
+    return found
 
 
 def _room(rows: int, table: WatchTable) -> Numbers:
@@ -91,30 +113,30 @@ def _room(rows: int, table: WatchTable) -> Numbers:
 
 @njit(cache=True, nogil=True)
 def _moments_of_many(  # type: ignore[no-untyped-def]  # Numba infers
-    rows, begin, end, after_us, until_us, words, first, windows, moments, starts, following
+    buffer, at, count, width, after_us, until_us, words, first, windows, moments, starts, following
 ):
-    for s in range(begin.shape[0]):
+    for s in range(at.shape[0]):
         starts[s + 1], following[s] = _moments(
-            rows, begin[s], end[s], after_us[s], until_us, words, first, windows, moments,
+            buffer, at[s], count[s], width, after_us[s], until_us, words, first, windows, moments,
             starts[s],
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
 def _moments(  # type: ignore[no-untyped-def]
-    rows, begin, end, after_us, until_us, words, first, windows, moments, start
+    buffer, at, count, width, after_us, until_us, words, first, windows, moments, start
 ):
     """Write the moments behind `start`, sorted and each once; give their end and what follows."""
-    count = start
+    noted = start
     following = NEVER
-    for r in range(begin, end):
-        time_us = rows[r, TIME]
+    for row in range(at, at + count * width, width):
+        time_us = buffer[row + TIME]
         if time_us > following:
             break
         is_watched = False
-        own = count
+        own = noted
         for word in range(words):
-            bits = np.uint64(rows[r, MASK + word])
+            bits = np.uint64(buffer[row + MASK + word])
             place = word * WORD_BITS
             while bits:
                 if bits & np.uint64(1):
@@ -125,15 +147,15 @@ def _moments(  # type: ignore[no-untyped-def]
                             if leaves > until_us:
                                 following = min(following, leaves)
                             elif leaves > after_us:
-                                count = _note(moments, own, count, leaves)
+                                noted = _note(moments, own, noted, leaves)
                 bits >>= np.uint64(1)
                 place += 1
         if is_watched:
             if time_us > until_us:
                 following = min(following, time_us)
             elif time_us > after_us:
-                count = _note(moments, own, count, time_us)
-    return _sorted_once(moments, start, count), following
+                noted = _note(moments, own, noted, time_us)
+    return _sorted_once(moments, start, noted), following
 
 
 @njit(cache=True, nogil=True)

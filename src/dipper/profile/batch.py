@@ -92,7 +92,7 @@ class Batch:
         if work is None:
             table = self.table
             key = hash128(text)
-            data = self.reader.get("ids", key)
+            data = self.reader.view("ids", key)
             kind = table.id_kinds.get(id_type(text)) or _KIND_OF_ROLE.get(role, role) or "person"
             name = family_of(kind)
             work = IdWork(text, key, kind, self._families[name], table.layout_code, data)

@@ -26,11 +26,11 @@ NOBODY: frozenset[Key | None] = frozenset({None})
 
 
 class Stored(NamedTuple):
-    """The state of one id as read."""
+    """The state of one id as read; gone with its reader, like everything gathered from it."""
 
     key: Key
     header: Header
-    data: bytes
+    data: memoryview | bytes
 
     def facts(self) -> Facts:
         """Its facts, decoded."""
@@ -132,7 +132,7 @@ def owner_now(reader: StateReader, table: TagTable, device: Key, now_us: int) ->
 
 def read_stored(reader: StateReader, table: TagTable, key: Key) -> Stored | None:
     """The state of an id, or None. Raises Unavailable when its layout is another program's."""
-    data = reader.get("ids", key)
+    data = reader.view("ids", key)
     if data is None:
         return None
     header = read_header(data)

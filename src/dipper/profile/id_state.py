@@ -117,7 +117,7 @@ class Header(NamedTuple):
         return bool(self.flags & PROVEN)
 
 
-def read_header(data: bytes) -> Header:
+def read_header(data: memoryview | bytes) -> Header:
     """The header of a stored state. Raises Corrupt for a version that is not ours."""
     header = Header._make(HEADER.unpack_from(data))
     if header.version != VERSION:
@@ -125,7 +125,7 @@ def read_header(data: bytes) -> Header:
     return header
 
 
-def read_facts(data: bytes, header: Header) -> Facts:
+def read_facts(data: memoryview | bytes, header: Header) -> Facts:
     """The facts of a stored state."""
     return _DECODE(memoryview(data)[HEADER_BYTES : HEADER_BYTES + header.facts_bytes])
 

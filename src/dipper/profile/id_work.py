@@ -64,7 +64,7 @@ class IdWork:
         kind: str,
         family: WorkFamily,
         layout_code: int,
-        data: bytes | None,
+        data: memoryview | bytes | None,
     ) -> None:
         self.text, self.key, self.kind = text, key, kind
         self.family, self.layout_code = family, layout_code

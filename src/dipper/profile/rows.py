@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from dipper.engine.record import Event
@@ -24,6 +25,8 @@ from dipper.spec.envelope import READABLE
 from dipper.spec.kinds.property import Property
 from dipper.spec.program import Program
 from dipper.spec.scope import event_scope
+
+HASHES_MAX = 4_096
 
 
 class Condition(NamedTuple):
@@ -57,18 +60,13 @@ class RowMaker:
         self._code = code
         self._words = layout.words
         by_slot = {slot: name for name, slot in slots.items()}
-        self._slots = [
-            (names.index(by_slot[i]), types[by_slot[i]], by_slot[i] in texts)
-            for i in range(layout.slots)
-            if i in by_slot
-        ]
-        forms = [
-            "d" if i in by_slot and types[by_slot[i]] == "double" else "q"
-            for i in range(layout.slots)
-        ]
-        self._empty = [0.0 if form == "d" else 0 for form in forms]
-        self._places = [i for i in range(layout.slots) if i in by_slot]
+        used = [by_slot[slot] for slot in sorted(by_slot)]
+        self._take = _taker([names.index(name) for name in used])
+        self._doubles = [i for i, name in enumerate(used) if types[name] == "double"]
+        self._texts = [(i, name in texts) for i, name in enumerate(used) if types[name] == "text"]
+        forms = [_form(by_slot.get(slot), types) for slot in range(layout.slots)]
         self._pack = struct.Struct(f"<5q{layout.words}Q{''.join(forms)}").pack
+        self._hashes: dict[str, int] = {}
 
     def row(
         self, event: Event, order: int, claim: int
@@ -86,26 +84,48 @@ class RowMaker:
                 found >>= 8
         if not mask:
             return b"", 0, ()
-        slots = self._empty
+        slots = list(self._take(values))
         kept: list[tuple[int, str]] = []
-        if self._slots:
-            slots = slots.copy()
-            for place, (index, type_, is_kept) in zip(self._places, self._slots, strict=True):
-                value = values[index]
-                if value is not None:
-                    slots[place] = _slot(value, type_)
-                    if is_kept:
-                        kept.append((slots[place], value))  # type: ignore[arg-type]
+        for place, is_kept in self._texts:
+            text: Any = slots[place]
+            if text is not None:
+                slots[place] = hashed = self._hash(text)
+                if is_kept:
+                    kept.append((hashed, text))
+        for place in self._doubles:
+            number: Any = slots[place]
+            # Adding zero makes -0.0 and 0.0 one number: they are equal and their bits are not.
+            slots[place] = 0.0 if number is None else number + 0.0
+        if None in slots:
+            slots = [0 if value is None else value for value in slots]
         words = (mask,) if self._words == 1 else _words(mask, self._words)
-        head = (event.time_us, event.seq, order, claim, self._code)
-        return self._pack(*head, *words, *slots), mask, kept
+        row = self._pack(event.time_us, event.seq, order, claim, self._code, *words, *slots)
+        return row, mask, kept
+
+    def _hash(self, text: str) -> int:
+        """The hash of a text; most texts come again, so the last ones are remembered."""
+        hashed = self._hashes.get(text)
+        if hashed is None:
+            if len(self._hashes) >= HASHES_MAX:
+                self._hashes.clear()
+            hashed = self._hashes[text] = hash64(text)
+        return hashed
 
 
-def _slot(value: Any, type_: Type) -> Any:
-    if type_ == "text":
-        return hash64(value)
-    # Adding zero makes -0.0 and 0.0 one number, for they are equal and their bits are not.
-    return value + 0.0 if type_ == "double" else int(value)
+def _form(name: str | None, types: Mapping[str, Type]) -> str:
+    """How a slot is packed; one that the event does not use is zeros."""
+    if name is None:
+        return "8x"
+    return "d" if types[name] == "double" else "q"
+
+
+def _taker(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    if not places:
+        return lambda values: ()
+    if len(places) == 1:
+        (place,) = places
+        return lambda values: (values[place],)
+    return itemgetter(*places)
 
 
 def _words(mask: int, words: int) -> tuple[int, ...]:

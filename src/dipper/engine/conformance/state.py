@@ -127,3 +127,16 @@ class StateSuite:
         assert state.dump_digest() == empty.dump_digest()
         state.close()
         empty.close()
+
+    def test_a_view_reads_the_same_without_a_copy(self, tmp_path: Path) -> None:
+        """`view` gives the bytes that `get` gives, or None."""
+        state = self.open_state(tmp_path)
+        state.write({"ids": {b"a": b"1" * 5_000, b"b": b""}}, {})
+        with state.read() as reader:
+            view = reader.view("ids", b"a")
+            assert view is not None
+            assert bytes(view) == reader.get("ids", b"a")
+            assert reader.view("ids", b"c") is None
+            assert bytes(reader.view("ids", b"b") or b"") == b""
+            del view
+        state.close()

@@ -54,7 +54,12 @@ class LmdbReader:
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """The value, or None."""
-        value: bytes | None = self._transaction.get(key, db=self._tables[table])
+        value = self._transaction.get(key, None, self._tables[table])
+        return None if value is None else bytes(value)
+
+    def view(self, table: str, key: bytes) -> memoryview | None:
+        """The value where it lies in the map, or None; gone with the transaction."""
+        value: memoryview | None = self._transaction.get(key, None, self._tables[table])
         return value
 
     def scan(
@@ -64,10 +69,11 @@ class LmdbReader:
         cursor = self._transaction.cursor(db=self._tables[table])
         if not (cursor.set_range(start) if start else cursor.first()):
             return
-        for key, value in cursor:
+        for key_view, value in cursor:
+            key = bytes(key_view)
             if end is not None and key >= end:
                 return
-            yield key, value
+            yield key, bytes(value)
 
     def positions(self) -> dict[int, int]:
         """partition -> offset of the next record to project."""
@@ -123,7 +129,7 @@ class EmbeddedState:
             store = self._store
             if not self._held.is_set() and _NUMBER.unpack_from(self._current)[0] == store.number:
                 try:
-                    return store.environment.begin(), store.tables
+                    return store.environment.begin(buffers=True), store.tables
                 except lmdb.MapResizedError:
                     self._active.discard(token)
                     with self._turn:
