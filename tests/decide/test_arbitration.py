@@ -106,10 +106,9 @@ def test_value_is_a_lever(bank: Any, decider: Any) -> None:
     """The score is the expected value: propensity times what an opening is worth."""
     model = bank.published(decider)
     decided = bank.ask(decider, person_in(bank, decider, "treated"), model=model)
-    ranking = decider.place("result").ranking
     place = decider.place("result")
     values = place.inputs.unpack(decided.trace.flags, decided.trace.values, bank.NOW_US)
-    x = ranking.space.vector(values, place.inputs.places, bank.NOW_US)
+    x = place.reader.vector(values, bank.NOW_US)
     for one in decided.reply.offers:
         row = model.model.candidates([one.offer])[0]
         propensity = model.model.weights[row] @ x

@@ -53,7 +53,8 @@ def space(bank: Any) -> FeatureSpace:
 def vector(space: FeatureSpace, now_us: int = 0, **values: Any) -> dict[str, float]:
     given = {name.replace("__", "."): value for name, value in values.items()}
     places = {name: place for place, name in enumerate(space.inputs)}
-    numbers = space.vector([given.get(name) for name in space.inputs], places, now_us)
+    reader = space.reader(places)
+    numbers = reader.vector([given.get(name) for name in space.inputs], now_us)
     return dict(zip(space.names, numbers.tolist(), strict=True))
 
 

@@ -177,7 +177,7 @@ def _ranked(
     ranking = place.ranking
     if not moment.is_personalised:
         return ranking.same_for_all(offers, _slots_wanted(place, values, offers, moment.limit))
-    vector = ranking.space.vector(values, place.inputs.places, moment.now_us)
+    vector = place.reader.vector(values, moment.now_us)
     wanted = _slots_wanted(place, values, offers, moment.limit)
     return ranking.personalised(offers, vector, published, moment.draw, wanted)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from dipper.decide.candidate import Candidate, CapRule, ConsentRule
 from dipper.decide.condition import Condition, make_condition
-from dipper.decide.features import feature_space
+from dipper.decide.features import Reader, feature_space
 from dipper.decide.gates.registry import Gate
 from dipper.decide.inputs import NOW, Inputs, input_of
 from dipper.decide.rank.exploration import Exploration
@@ -61,6 +61,11 @@ class Place:
     screen: Screen
     ranking: Ranking
     withheld: frozenset[str]
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Reads the vector of the features from values."""
+        return self.ranking.space.reader(self.inputs.places)
 
     @cached_property
     def gate_names(self) -> tuple[str, ...]:

@@ -60,15 +60,26 @@ class FeatureSpace:
         """The inputs that the columns read, each once, in order of appearance."""
         return tuple(dict.fromkeys(column.input for column in self.columns))
 
-    def vector(self, values: Sequence[Any], places: Mapping[str, int], now_us: int) -> Vector:
-        """The vector of values, where `places` says at which place each input stands."""
+    def reader(self, places: Mapping[str, int]) -> Reader:
+        """Reads vectors from values, where `places` says at which place each input stands."""
+        return Reader(tuple((places[one.input], one.form, one.value) for one in self.columns))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A feature space over values in a fixed order: place, form and text of each column."""
+
+    steps: tuple[tuple[int, Form, str], ...]
+
+    def vector(self, values: Sequence[Any], now_us: int) -> Vector:
+        """The vector of some values."""
         numbers = [1.0]
-        for column in self.columns:
-            value = values[places[column.input]]
-            if column.form == "number" and value is not None:
-                numbers.append(_squeezed(value))
+        for place, form, text in self.steps:
+            value = values[place]
+            if form == "number" and value is not None:
+                numbers.append(log1p(value) if value >= 0 else -log1p(-value))
             else:
-                numbers.append(_number(column, value, now_us))
+                numbers.append(_number(form, text, value, now_us))
         return np.array(numbers)
 
 
@@ -118,16 +129,16 @@ def _is_always_known(program: Program, name: str) -> bool:
     )
 
 
-def _number(column: Column, value: Any, now_us: int) -> float:
-    if column.form == "is_missing":
+def _number(form: Form, text: str, value: Any, now_us: int) -> float:
+    if form == "is_missing":
         return 1.0 if value is None else 0.0
     if value is None:
         return 0.0
-    if column.form == "is_value":
-        return 1.0 if value == column.value else 0.0
-    if column.form == "day":
+    if form == "is_value":
+        return 1.0 if value == text else 0.0
+    if form == "day":
         return _squeezed(day_of(now_us) - value)
-    if column.form == "moment":
+    if form == "moment":
         return _squeezed((now_us - value) / DAY_US)
     return 1.0 if value else 0.0
 

@@ -92,7 +92,7 @@ class Ranking:
         rows = fitted.rows[passed]
         worth = self.worth[passed]
         expected = scores(fitted.model, x, rows) * worth
-        unit = max(1.0, float(worth.max(initial=0.0)))
+        unit = max(1.0, float(worth.max())) if len(worth) else 1.0
         if limit == 1 and len(passed):
             # The same as one slot of `fill_slots`, in half the time.
             chances = probabilities(fitted.model, expected, rows, self.exploration, unit)

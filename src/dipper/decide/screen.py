@@ -83,6 +83,11 @@ def _fields(gate: Gate, offer: Candidate) -> tuple[Any, ...]:
     return tuple(getattr(offer, name) for name in gate.OFFER)
 
 
+def _asks(gate: Gate, offers: Sequence[Candidate]) -> bool:
+    """Whether one of the offers has a condition for the gate."""
+    return any(_condition(gate, offer) is not None for offer in offers)
+
+
 def _view(gate: Gate, offer: Candidate) -> Candidate:
     """The offer with the fields that the gate declares and no others."""
     fields = zip(gate.OFFER, _fields(gate, offer), strict=True)
@@ -112,9 +117,11 @@ class Screen:
         self._count = len(candidates)
         self._bytes = (len(candidates) + 7) // 8
         self._everybody = (1 << len(candidates)) - 1
-        self._conditions = _Conditions(gates, candidates, names)
+        asking = [gate for gate in gates if _asks(gate, candidates)]
+        self._conditions = _Conditions(asking, candidates, names)
         places = {name: place for place, name in enumerate(names)}
         self._rows = [_row(gate, candidates, places) for gate in gates]
+        self._asking = frozenset(gate.NAME for gate in asking)
         self._weights = np.arange(1, len(gates) + 1, dtype=np.uint8)
 
     def screen(self, values: Sequence[Any]) -> Screened:
@@ -144,7 +151,7 @@ class Screen:
         conditions = self._conditions.hold(values)
         for row in self._rows:
             passes = row.passes(values)
-            if row.gate.CONDITION:
+            if row.gate.NAME in self._asking:
                 passes &= conditions & self._everybody
                 conditions >>= self._count
             yield passes
@@ -178,6 +185,8 @@ class _Row:
     def passes(self, values: Sequence[Any]) -> int:
         """The candidates that the gate's own rule lets pass."""
         left = self.settled
+        if not self.questions:
+            return left
         givens = [{name: values[place] for name, place in wanted} for wanted in self.givens]
         complete = [None not in given.values() for given in givens]
         check = self.gate.check
@@ -214,7 +223,7 @@ def _without_condition(gate: Gate, offer: Candidate) -> Candidate:
 
 
 class _Conditions:
-    """The conditions of all gates that have one as a single function.
+    """The conditions of the gates that have some as a single function.
 
     Its answer is an int with a bit for each candidate, gate after gate from the lowest bits up.
     """
@@ -222,9 +231,7 @@ class _Conditions:
     def __init__(
         self, gates: Sequence[Gate], candidates: Sequence[Candidate], names: Sequence[str]
     ) -> None:
-        conditions = [
-            _condition(gate, offer) for gate in gates if gate.CONDITION for offer in candidates
-        ]
+        conditions = [_condition(gate, offer) for gate in gates for offer in candidates]
         self._function = compile_mask([c.expression if c else _ALWAYS for c in conditions], names)
         self._possible = _bits(not (c and c.absent) for c in conditions)
         needed_by = (_bits(bool(c and name in c.required) for c in conditions) for name in names)
