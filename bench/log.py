@@ -2,7 +2,8 @@
 
 Append: the same bytes written and synced in the same groups, without hashing or checksums.
 Replay: the same files read in the same chunks, nothing parsed. Times wander on a shared machine;
-ratios of neighbouring turns wander less, so the median ratio is the figure to quote.
+ratios of neighbouring turns wander less, so the median ratio is the figure to quote. `cpu` is the
+processor time of all threads for one record, which wanders least.
 
     python bench/log.py [--turns 10] [--folder DIR] [--json]
 """
@@ -21,6 +22,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from dipper.engine.embedded.log import EmbeddedLog
 from dipper.engine.embedded.log_format import encode_group
@@ -41,6 +43,7 @@ class Line:
 
     name: str
     ours_per_s: float
+    cpu_us: float
     floor_per_s: float | None = None
     ratio: float | None = None
     note: str = ""
@@ -52,32 +55,42 @@ def make_entries(count: int) -> list[Entry]:
     return [Entry(RecordKind.EVENT, texts[i % len(texts)]) for i in range(count)]
 
 
-def seconds(act: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+class Taken(NamedTuple):
+    """Seconds on the clock and of the processor."""
+
+    wall: float
+    cpu: float
+
+
+def taken(act: Callable[[], object]) -> Taken:
+    wall, cpu = time.perf_counter(), time.process_time()
     act()
-    return time.perf_counter() - begun
+    return Taken(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def line_of(name: str, count: int, turns: list[Taken], note: str = "") -> Line:
+    """A row without a floor: the best turn."""
+    wall, cpu = min(turn.wall for turn in turns), min(turn.cpu for turn in turns)
+    return Line(name, count / wall, cpu / count * 1e6, note=note)
 
 
 def in_turns(
-    name: str,
-    count: int,
-    turns: int,
-    ours: Callable[[], object],
-    floor: Callable[[], object],
+    name: str, count: int, turns: int, ours: Callable[[], object], floor: Callable[[], object]
 ) -> Line:
     """Ours and the floor one after the other, `turns` times, the order changing each time."""
-    pairs = []
+    pairs: list[tuple[Taken, Taken]] = []
     for turn in range(turns):
         if turn % 2:
-            pairs.append((seconds(ours), seconds(floor)))
+            pairs.append((taken(ours), taken(floor)))
         else:
-            under = seconds(floor)
-            pairs.append((seconds(ours), under))
+            under = taken(floor)
+            pairs.append((taken(ours), under))
     return Line(
         name,
-        count / statistics.median(a for a, _ in pairs),
-        count / statistics.median(b for _, b in pairs),
-        statistics.median(b / a for a, b in pairs),
+        count / statistics.median(a.wall for a, _ in pairs),
+        statistics.median(a.cpu for a, _ in pairs) / count * 1e6,
+        count / statistics.median(b.wall for _, b in pairs),
+        statistics.median(b.wall / a.wall for a, b in pairs),
     )
 
 
@@ -96,8 +109,8 @@ def floor_writer(path: Path, groups: list[bytes]) -> Callable[[], None]:
 def bench_encoding(turns: int) -> Line:
     entries = make_entries(20_000)
     salts = os.urandom(16 * len(entries))
-    best = min(seconds(lambda: encode_group([(entries, 1)], 0, salts)) for _ in range(turns))
-    return Line("encode, SHA-256 and CRC", len(entries) / best, note="one core, best turn")
+    all_turns = [taken(lambda: encode_group([(entries, 1)], 0, salts)) for _ in range(turns)]
+    return line_of("encode, SHA-256 and CRC", len(entries), all_turns, "one core, best turn")
 
 
 def bench_appends(folder: Path, turns: int) -> list[Line]:
@@ -149,9 +162,9 @@ def bench_singles(folder: Path) -> Line:
                 writer.append(entries, 1).add_done_callback(lambda _: window.release())
             writer.append([], 1).result()
 
-        taken = seconds(ours)
+        line = line_of("single appends", count, [taken(ours)], f"{SINGLES_IN_FLIGHT} in flight")
     shutil.rmtree(folder / "singles")
-    return Line("single appends", count / taken, note=f"{SINGLES_IN_FLIGHT} in flight")
+    return line
 
 
 def bench_replay(folder: Path, turns: int) -> list[Line]:
@@ -171,17 +184,17 @@ def bench_replay(folder: Path, turns: int) -> list[Line]:
                     pass
 
     lines = [in_turns("replay", REPLAY_RECORDS, max(3, turns // 3), read_all, read_bytes)]
-    lines.append(Line("verify", REPLAY_RECORDS / seconds(log.custodian().verify)))
+    lines.append(line_of("verify", REPLAY_RECORDS, [taken(log.custodian().verify)]))
     last = max((folder / "replay" / "p0").glob("*.log")).stat().st_size
-    taken = seconds(lambda: log.writer(0).close())
-    lines.append(Line("open and close", 1 / taken, note=f"last segment {last >> 20} MiB"))
+    opening = [taken(lambda: log.writer(0).close())]
+    lines.append(line_of("open and close", 1, opening, f"last segment {last >> 20} MiB"))
     draw, reader = random.Random(1), log.reader()
     reader.read(0, REPLAY_RECORDS - 1, 1)
     jumps = [draw.randrange(REPLAY_RECORDS) for _ in range(2000)]
     for offset in jumps:
         reader.read(0, offset, 1)
-    taken = seconds(lambda: [reader.read(0, offset, 1) for offset in jumps])
-    lines.append(Line("read one record anywhere", len(jumps) / taken, note="places known"))
+    again = [taken(lambda: [reader.read(0, offset, 1) for offset in jumps])]
+    lines.append(line_of("read one record anywhere", len(jumps), again, "places known"))
     return lines
 
 
@@ -207,11 +220,12 @@ def main() -> None:
             )
         )
         return
-    print(f"{'records of 600 bytes':28} {'ours/s':>12} {'floor/s':>12} {'ratio':>6}")
+    print(f"{'records of 600 bytes':28} {'cpu, µs':>9} {'ours/s':>11} {'floor/s':>11} {'ratio':>6}")
     for line in lines:
-        floor = f"{line.floor_per_s:12,.0f}" if line.floor_per_s else " " * 12
+        floor = f"{line.floor_per_s:11,.0f}" if line.floor_per_s else " " * 11
         ratio = f"{line.ratio:6.2f}" if line.ratio else " " * 6
-        print(f"{line.name:28} {line.ours_per_s:12,.0f} {floor} {ratio}  {line.note}".rstrip())
+        ours = f"{line.name:28} {line.cpu_us:9,.2f} {line.ours_per_s:11,.0f}"
+        print(f"{ours} {floor} {ratio}  {line.note}".rstrip())
 
 
 if __name__ == "__main__":

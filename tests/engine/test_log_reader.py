@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import random
 from pathlib import Path
 
@@ -75,6 +77,23 @@ def test_sees_every_replacement(tmp_path: Path) -> None:
             assert reader.read(0, offset, 1)[0].payload == b"%03d" % offset * 40
             writer.erase([Position(0, offset)]).result(30)
             assert reader.read(0, offset, 1) == [(0, offset, RecordKind.EVENT, 7, b"", True)]
+
+
+def test_dropped_reader_holds_no_file(tmp_path: Path) -> None:
+    """Readers that are closed, or dropped without a word, keep no file open."""
+    log = open_log(tmp_path, segment_bytes=2000)
+    with log.writer(0) as writer:
+        for i in range(100):
+            writer.append([Entry(RecordKind.EVENT, b"x" * 500)], i).result(30)
+    before = len(os.listdir("/dev/fd"))
+    reader = log.reader()
+    assert len(reader.read(0, 0, 1000)) == 100
+    assert before < len(os.listdir("/dev/fd")) < before + 40
+    reader.close()
+    assert len(os.listdir("/dev/fd")) == before
+    assert len(log.reader().read(0, 0, 1000)) == 100
+    gc.collect()
+    assert len(os.listdir("/dev/fd")) == before
 
 
 @pytest.mark.parametrize("at", [0, 5, 9, 16, 24, 40, 66, 88])

@@ -218,16 +218,19 @@ def test_failed_erasure(tmp_path: Path, call: str) -> None:
 
 
 def test_failed_opening(tmp_path: Path) -> None:
-    """A log that the disk does not let open is Unavailable, and opens later."""
+    """A log that the disk does not let open is Unavailable, holds no file, and opens later."""
+    before = len(os.listdir("/dev/fd"))
     disk = FailingDisk()
     log = EmbeddedLog(tmp_path, 1, reserve_bytes=0, disk=disk)
     for call in ("fdatasync", "rename", "write", "fsync_dir"):
         disk.failing = {call}
         with pytest.raises(Unavailable, match="Input/output error"):
             log.writer(0)
+        assert len(os.listdir("/dev/fd")) == before
     disk.failing = set()
     with log.writer(0) as writer:
         assert append(writer, "a") == 0
+    assert len(os.listdir("/dev/fd")) == before
 
 
 def test_full_disk(tmp_path: Path) -> None:
@@ -299,6 +302,34 @@ def test_mixed_group_on_a_full_disk(tmp_path: Path) -> None:
             assert (future.exception(WAIT_S) is None) == (i % 2 == 0)
         assert [future.result() for future in futures[::2]] == list(range(before, before + 5))
         assert payloads(log)[before:] == [f"{i}" * 3000 for i in range(0, 10, 2)]
+
+
+def test_start_on_a_full_disk(tmp_path: Path) -> None:
+    """A log opens on a full disk; decision traces go on, other appends wait for room."""
+    disk = FullDisk(tmp_path, 5 * MB)
+    log = EmbeddedLog(tmp_path, 1, reserve_bytes=2 * MB, disk=disk)
+    with log.writer(0) as writer:
+        while writer.append(entries("e" * 60_000), 1).exception(WAIT_S) is None:
+            pass
+        while writer.reserve_held == 2 * MB:
+            append(writer, "t" * 9_000, reserve=True)
+        before = writer.records
+    disk.capacity -= disk.free_bytes(tmp_path)
+    with log.writer(0) as writer:
+        assert writer.opening.after == "clean_stop"
+        assert append(writer, "trace", reserve=True) == before
+        assert isinstance(writer.append(entries("small"), 1).exception(WAIT_S), Unavailable)
+        disk.capacity += 16 * MB
+        assert append(writer, "small") == before + 1
+    assert log.custodian().verify() == []
+
+
+def test_fault_in_a_group_reaches_its_callers(tmp_path: Path) -> None:
+    """An entry that cannot be encoded fails its group at once, and the writer serves the next."""
+    with EmbeddedLog(tmp_path, 1, reserve_bytes=0).writer(0) as writer:
+        future = writer.append([Entry(RecordKind.EVENT, "text")], 1)  # type: ignore[arg-type]
+        assert isinstance(future.exception(WAIT_S), TypeError)
+        assert append(writer, "a") == 0
 
 
 @contextmanager

@@ -39,6 +39,14 @@ VERIFY_HINT = (
 _MARK_BYTES = 512
 
 
+def make_folder(disk: Disk, folder: Path) -> None:
+    """Make the folder and those above it, each name durable before anything stands in it."""
+    if not folder.exists():
+        make_folder(disk, folder.parent)
+        folder.mkdir(exist_ok=True)
+        disk.fsync_dir(folder.parent)
+
+
 def segment_path(folder: Path, first: int) -> Path:
     """The file whose first record has offset `first`."""
     return folder / f"{first:020d}{SEGMENT_SUFFIX}"

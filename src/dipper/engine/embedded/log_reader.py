@@ -40,7 +40,7 @@ from dipper.engine.ports import Record
 from dipper.engine.record import RecordKind
 from dipper.kit.errors import BadInput, Corrupt, NotFound
 
-_MARK_SPACING_BYTES = 256 << 10
+_MARK_SPACING_BYTES = 64 << 10
 _CHUNK_BYTES_MIN = 16 << 10
 _CHUNK_BYTES_MAX = 4 << 20
 _OPEN_FILES_MAX = 32
@@ -56,19 +56,21 @@ class _Segment:
     def __init__(self, path: Path, partition: int, first: int) -> None:
         self.path = path
         self.partition = partition
+        self.descriptor = -1
         self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            self.inode = os.fstat(self.descriptor).st_ino
-            file_header(os.pread(self.descriptor, FILE_HEADER_BYTES, 0), path, partition, first)
-        except BaseException:
-            os.close(self.descriptor)
-            raise
+        file_header(os.pread(self.descriptor, FILE_HEADER_BYTES, 0), path, partition, first)
         self._offsets = [first]
         self._positions = [FILE_HEADER_BYTES]
         self._next = (first, FILE_HEADER_BYTES)
 
     def close(self) -> None:
-        os.close(self.descriptor)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def __del__(self) -> None:
+        # A reader may be made for one question and dropped; its files go with it.
+        self.close()
 
     def records(self, start: int, stop: int, limit: int) -> list[Record]:
         """Records from `start`, before `stop`, up to `limit` or about one chunk. Raises Corrupt."""

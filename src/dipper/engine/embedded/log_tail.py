@@ -110,8 +110,13 @@ class Tail:
         if self._descriptor is not None:
             mark = StopMark(self._disk.boot_id(), True, self.records, self._chain.digest().hex())
             mark.write(self._disk, self._folder)
-            self._disk.close(self._descriptor)
-            self._descriptor = None
+        self.release()
+
+    def release(self) -> None:
+        """Let go of the file without a mark; nothing is lost, for all is synced."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            self._disk.close(descriptor)
 
     def _is_full(self, more: int) -> bool:
         return self._size > FILE_HEADER_BYTES and self._size + more > self._segment_bytes
@@ -130,7 +135,7 @@ class Tail:
         descriptor = self._write_header(unfinished, header)
         try:
             # Once the name may stand, nothing more may go into the file before it.
-            self._leave()
+            self.release()
             self._disk.rename(unfinished, path)
             self._disk.fsync_dir(self._folder)
         except OSError:
@@ -152,11 +157,6 @@ class Tail:
             self._disk.remove(path)
             raise
         return descriptor
-
-    def _leave(self) -> None:
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            self._disk.close(descriptor)
 
     def _cut_back(self, descriptor: int) -> None:
         """Take back a write that failed before its sync."""

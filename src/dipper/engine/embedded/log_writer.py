@@ -25,6 +25,7 @@ from dipper.engine.embedded.log_folder import (
     HEAD,
     WRITER_LOCK,
     StopMark,
+    make_folder,
     take_lock,
 )
 from dipper.engine.embedded.log_format import RECORD_OVERHEAD_BYTES, SALT_BYTES, encode_group
@@ -175,10 +176,11 @@ class EmbeddedLogWriter:
 
     def _open(self, segment_bytes: int, reserve_bytes: int) -> None:
         folder, disk = self._folder, self._disk
-        if not folder.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            disk.fsync_dir(folder.parent)
         with ExitStack() as held:
+            try:
+                make_folder(disk, folder)
+            except OSError as error:
+                raise self._unavailable(error) from error
             lock = take_lock(folder / WRITER_LOCK, self.partition, "the writer")
             held.callback(os.close, lock)
             try:
@@ -189,6 +191,7 @@ class EmbeddedLogWriter:
                 self.opening, end = recover(disk, folder, self.partition, head.load())
                 StopMark(disk.boot_id(), False, 0, "").write(disk, folder)
                 self._tail = Tail(disk, folder, self.partition, head, segment_bytes, end)
+                held.callback(self._tail.release)
                 disk.fsync_dir(folder)
             except OSError as error:
                 raise self._unavailable(error) from error
@@ -236,16 +239,21 @@ class EmbeddedLogWriter:
     def _commit(self, jobs: list[_Append]) -> None:
         """Put the appends on disk as one group and tell each its fate."""
         try:
-            self._require_room()
-            self._put(jobs)
-        except OSError as error:
-            spared = [job for job in jobs if job.from_reserve and error.errno in _DISK_FULL]
-            self._fail([job for job in jobs if job not in spared], error)
-            self._put_from_reserve(spared)
+            self._put_or_refuse(jobs)
         except Exception as error:
             # A fault of ours must reach those who wait; the thread serves the next.
             for job in jobs:
-                job.future.set_exception(error)
+                if not job.future.done():
+                    job.future.set_exception(error)
+
+    def _put_or_refuse(self, jobs: list[_Append]) -> None:
+        try:
+            self._require_room()
+            self._put(jobs)
+        except OSError as error:
+            is_full = error.errno in _DISK_FULL
+            self._fail([job for job in jobs if not (is_full and job.from_reserve)], error)
+            self._put_from_reserve([job for job in jobs if is_full and job.from_reserve])
 
     def _put(self, jobs: list[_Append]) -> None:
         offset = self._tail.records
@@ -314,7 +322,7 @@ class EmbeddedLogWriter:
             job.future.set_exception(self._unavailable(error))
 
     def _unavailable(self, error: OSError) -> Unavailable:
-        hint = "Nothing of this append was acknowledged; send it again."
+        hint = "Nothing of it was acknowledged: try again."
         if error.errno in _DISK_FULL:
             hint = "Free room on the disk: appends go on by themselves."
         return Unavailable(
