@@ -185,3 +185,42 @@ def _sorted_once(moments, start, end):  # type: ignore[no-untyped-def]
             moments[kept] = moments[i]
             kept += 1
     return kept
+
+
+def evaluation_moments(
+    starts: Numbers, moments: Numbers, since_us: Numbers, before_us: int, now_us: int
+) -> tuple[Numbers, Numbers]:
+    """When each subject is to be evaluated, as pairs (subject, moment) in order.
+
+    `starts` and `moments` are those of `changes_of_many` for (before, now]. Who has changed from a
+    moment up to `before` on (`since_us`) is evaluated at `before` too; a change in between that is
+    no record's is a moment of its own; who has none at all is evaluated now.
+    """
+    room = len(moments) + 2 * len(since_us)
+    which, when = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
+    count = _pairs(starts, moments, since_us, before_us, now_us, which, when)
+    return which[:count], when[:count]
+
+
+@njit(cache=True, nogil=True)
+def _pairs(starts, moments, since_us, before_us, now_us, which, when):  # type: ignore[no-untyped-def]
+    count = 0
+    for s in range(since_us.shape[0]):
+        begin = count
+        waiting = before_us < since_us[s] <= now_us
+        if since_us[s] <= before_us < now_us:
+            which[count], when[count] = s, before_us
+            count += 1
+        for i in range(starts[s], starts[s + 1]):
+            if waiting and since_us[s] <= moments[i]:
+                if since_us[s] < moments[i]:
+                    which[count], when[count] = s, since_us[s]
+                    count += 1
+                waiting = False
+            which[count], when[count] = s, moments[i]
+            count += 1
+        if waiting or count == begin:
+            which[count] = s
+            when[count] = since_us[s] if waiting else now_us
+            count += 1
+    return count

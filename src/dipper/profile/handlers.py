@@ -161,7 +161,7 @@ def _turned(batch: Batch, event: Event, at: Position, key: OrderKey, works: list
     for work in works:
         rows = batch.changes.setdefault("segments", {})
         stored = rows.get(work.key) or batch.reader.get("segments", work.key)
-        standing = Standing(UNKNOWN_DUE) if stored is None else read_standing(stored)
+        standing = Standing(UNKNOWN_DUE, {}) if stored is None else read_standing(stored)
         known = standing.segments.get(turned.segment)
         if known is None or event.received_us >= known.tick_us:
             standing.segments[turned.segment] = Announced(

@@ -7,12 +7,15 @@ alone, so that any arrival order gives the same bytes.
 | at | | |
 |---|---|---|
 | 0 | u8 | version |
-| 1 | u8 | subject kind in the low bits; 0x80 proven; 0x40 plain |
+| 1 | u8 | subject kind in the low bits; flags: 0x80 proven, 0x40 plain, 0x20 alone, 0x10 bare |
 | 2 | u16 | fingerprint of the record layout |
 | 4 | u32 | bytes of the facts |
 | 8 | i64 | time of the last event, µs |
 | 16 | i64 | older records without use were dropped up to this moment, µs |
 | 24 | | facts (msgpack), zeros up to whole 8 bytes, records |
+
+Proven: a believed source has named the id. Plain: the facts are nothing but the id. Alone: nothing
+joins it with another id. Bare: it has neither traits nor holdings.
 
 Texts that a `first` or `last` tag may have to give stand with the id that they belong to, never in
 a shared table: removing the id removes them.
@@ -35,7 +38,7 @@ from dipper.profile.traits import Trait
 VERSION = 1
 HEADER = struct.Struct("<BBHIqq")
 HEADER_BYTES = HEADER.size
-KIND_MASK, PROVEN, PLAIN = 0x07, 0x80, 0x40
+KIND_MASK, PROVEN, PLAIN, ALONE, BARE = 0x07, 0x80, 0x40, 0x20, 0x10
 
 DECISIONS_MAX = 64
 NEVER_US = -(2**63)
@@ -132,8 +135,10 @@ def read_facts(data: memoryview | bytes, header: Header) -> Facts:
 
 def flags_of(kind: str, is_proven: bool, facts: Facts) -> int:
     """The flags of a header."""
-    flags = KINDS.index(kind)
-    return flags | (PROVEN if is_proven else 0) | (PLAIN if facts.is_plain else 0)
+    flags = KINDS.index(kind) | (PROVEN if is_proven else 0)
+    flags |= ALONE if facts.is_alone else 0
+    flags |= 0 if facts.traits or facts.accounts else BARE
+    return flags | (PLAIN if facts.is_plain else 0)
 
 
 def write(header: Header, facts: bytes, records: bytes) -> bytes:

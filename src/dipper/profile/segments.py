@@ -7,7 +7,9 @@ arrives at the same one and nothing is announced twice.
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -32,16 +34,22 @@ class Announced(NamedTuple):
     tick_us: int
 
 
-class Standing(msgspec.Struct, array_like=True):
-    """What was announced of a subject, and when its segments may change by the clock alone."""
+@dataclass
+class Standing:
+    """What was announced of a subject, and when its segments may change by the clock alone.
+
+    Stored as due time (i64), bytes of the members (u32), the names of the segments to which it
+    belongs, and the last word on each segment: a tick mostly reads no more than the first parts.
+    """
 
     due_us: int
-    segments: dict[str, Announced] = {}
+    segments: dict[str, Announced]
 
     def to_bytes(self) -> bytes:
         """Equal standings give equal bytes."""
-        self.segments = dict(sorted(self.segments.items()))
-        return _ENCODE(self)
+        members = _ENCODE(sorted(self.members))
+        words = _ENCODE(dict(sorted(self.segments.items())))
+        return _HEAD.pack(self.due_us, len(members)) + members + words
 
     @property
     def members(self) -> frozenset[str]:
@@ -49,8 +57,34 @@ class Standing(msgspec.Struct, array_like=True):
         return frozenset(name for name, said in self.segments.items() if said.is_member)
 
 
+_HEAD = struct.Struct("<qI")
 _ENCODE = msgspec.msgpack.Encoder().encode
-read_standing = msgspec.msgpack.Decoder(Standing).decode
+_DECODE = msgspec.msgpack.Decoder(dict[str, Announced]).decode
+_DECODE_MEMBERS = msgspec.msgpack.Decoder(list[str]).decode
+
+NO_MEMBERS = _ENCODE([])
+
+
+def read_standing(data: bytes | memoryview) -> Standing:
+    """A stored standing."""
+    due_us, size = _HEAD.unpack_from(data)
+    return Standing(due_us, _DECODE(data[_HEAD.size + size :]))
+
+
+def read_head(data: bytes | memoryview) -> tuple[int, bytes]:
+    """The due time of a stored standing, and its members as stored."""
+    due_us, size = _HEAD.unpack_from(data)
+    return due_us, bytes(data[_HEAD.size : _HEAD.size + size])
+
+
+def read_members(members: bytes) -> list[str]:
+    """The names in stored members."""
+    return _DECODE_MEMBERS(members)
+
+
+def with_due(data: bytes | memoryview, due_us: int) -> bytes:
+    """A stored standing with another due time."""
+    return due_us.to_bytes(8, "little", signed=True) + bytes(data[8:])
 
 
 class _Turned(msgspec.Struct):

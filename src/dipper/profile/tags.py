@@ -20,6 +20,7 @@ from dipper.profile.evaluation import AttributeTag, Evaluation, PlainTag, compil
 from dipper.profile.folded import FoldedTag, folded_tags
 from dipper.profile.id_state import NEVER_US
 from dipper.profile.identity import ID_TYPES, KINDS, id_type
+from dipper.profile.quick import Quick, compile_quick
 from dipper.profile.rows import Maker, Rows, fingerprint, rows_of
 from dipper.profile.segments import rule_hash
 from dipper.profile.values import Value
@@ -68,7 +69,8 @@ class KindTable:
     """What is evaluated for one subject kind.
 
     `announced` are name and input name of the segments whose turns are announced: those of the kind
-    itself, while a device also has what a person would have.
+    itself, while a device also has what a person would have. `quick` finds out for many subjects at
+    once who has turned.
     """
 
     kind: str
@@ -80,6 +82,7 @@ class KindTable:
     segment_inputs: tuple[str, ...]
     announced: tuple[tuple[str, str], ...]
     rules: Mapping[str, str]
+    quick: Quick | None
     tag_names: tuple[str, ...]
     tag_inputs: tuple[str, ...]
     cap_names: tuple[str, ...]
@@ -228,6 +231,10 @@ def _kind_table(
         defaults={f"tag.{tag.name}": tag.default for tag in tags},
         words=family.layout.words,
     )
+    announced = tuple(
+        (spec.name, f"segment.{spec.name}") for spec in segments if spec.subject == kind
+    )
+    of_segments = parts.evaluation(conditions)
     tag_inputs = tuple(f"tag.{tag.name}" for tag in tags)
     caps = tuple(tag.name for tag in plain if tag.name.startswith("cap."))
     return KindTable(
@@ -235,13 +242,17 @@ def _kind_table(
         family=family,
         attributes=_attributes(program, kind),
         whole=parts.evaluation([*tag_inputs, *conditions, *caps]),
-        segments=parts.evaluation(conditions),
+        segments=of_segments,
         segment_names=tuple(segment.name for segment in segments),
         segment_inputs=tuple(conditions),
-        announced=tuple(
-            (spec.name, f"segment.{spec.name}") for spec in segments if spec.subject == kind
-        ),
+        announced=announced,
         rules={spec.name: rule_hash(program, spec, parts.expressions) for spec in segments},
+        quick=compile_quick(
+            [source for _, source in announced],
+            of_segments,
+            parts.expressions,
+            parts.attribute_tags,
+        ),
         tag_names=tuple(tag.name for tag in tags),
         tag_inputs=tag_inputs,
         cap_names=tuple(name.removeprefix("cap.") for name in caps),

@@ -21,25 +21,28 @@ import numpy as np
 from dipper.engine.ports import StateReader
 from dipper.engine.record import Event
 from dipper.expr.dates import truncate_moment
-from dipper.fold.tags import Numbers, fold_many
-from dipper.fold.windows import NEVER, changes_between, changes_of_many
+from dipper.fold.tags import fold_many
+from dipper.fold.windows import NEVER, changes_between, changes_of_many, evaluation_moments
 from dipper.kit.clock import HOUR_US
+from dipper.profile.crowd import Crowd, timer_of
 from dipper.profile.evaluation import Known
 from dipper.profile.gather import Gathered, gather, read_stored
-from dipper.profile.id_state import NEVER_US
-from dipper.profile.identity import Key, Ownership
+from dipper.profile.id_state import ALONE, KIND_MASK, NEVER_US
+from dipper.profile.identity import KINDS, Key, Ownership
 from dipper.profile.project import LAST_TICK, last_tick, pack_time, touched_ids
 from dipper.profile.segments import Announced, Standing, Turn, announcement, read_standing
 from dipper.profile.tags import KindTable, TagTable
 
 SUBJECTS_AT_ONCE = 2_000
 
+Changed = dict[str, dict[bytes, bytes | None]]
+
 
 @dataclass(frozen=True)
 class Ticked:
     """Changes of the state, and what is to be appended to the log before they are written."""
 
-    changes: dict[str, dict[bytes, bytes | None]]
+    changes: Changed
     announcements: list[Event]
 
 
@@ -71,15 +74,16 @@ def tick(
     """
     before_us = last_tick(reader)
     pending = touched_ids(reader) if touched is None else touched
-    changes: dict[str, dict[bytes, bytes | None]] = {
+    changes: Changed = {
         "meta": {LAST_TICK: pack_time(now_us)},
         "touched": dict.fromkeys(pending),
         "segments": {},
         "timers": {},
     }
     step = _Tick(reader, table, before_us if before_us != NEVER_US else now_us, now_us, changes)
-    subjects = step.subjects(pending)
-    while part := list(islice(subjects, SUBJECTS_AT_ONCE)):
+    starts = step.starts(pending)
+    while some := list(islice(starts, SUBJECTS_AT_ONCE)):
+        part = list(step.subjects(step.unsettled(some), pending))
         for kind in dict.fromkeys(due.found.kind for due in part):
             step.look([due for due in part if due.found.kind == kind], table.kinds[kind])
     return Ticked(changes, step.announcements)
@@ -89,45 +93,63 @@ class _Tick:
     """One tick from `before_us` (exclusive) to `now_us`."""
 
     def __init__(
-        self,
-        reader: StateReader,
-        table: TagTable,
-        before_us: int,
-        now_us: int,
-        changes: dict[str, dict[bytes, bytes | None]],
+        self, reader: StateReader, table: TagTable, before_us: int, now_us: int, changes: Changed
     ) -> None:
         self.reader, self.table = reader, table
         self.before_us, self.now_us = before_us, now_us
         self.changes = changes
         self.announcements: list[Event] = []
+        self._seen: set[Key] = set()
+        self._crowds = {
+            KINDS.index(name): Crowd(reader, table, kind, before_us, now_us)
+            for name, kind in table.kinds.items()
+            if kind.quick is not None and name != "device"
+        }
 
     # --- whom to look at --------------------------------------------------------------------
 
-    def subjects(self, pending: Mapping[Key, int]) -> Iterator[_Due]:
-        """The subjects of touched ids and of due timers, each once."""
-        seen: set[Key] = set()
-        for start, since_us in self._starts(pending):
-            if start in seen:
-                continue
-            found = gather(self.reader, self.table, start)
-            if found is None or not self.table.kinds[found.kind].announced:
-                continue
-            seen.update(found.keys)
-            times = [since_us, *(pending.get(key, NEVER) for key in found.keys)]
-            times += [pending.get(key, NEVER) for key, _, _ in found.devices]
-            yield self._due(found, min(times))
-
-    def _starts(self, pending: Mapping[Key, int]) -> Iterator[tuple[Key, int]]:
-        for key, since_us in pending.items():
-            owners = self._owners(key)
-            if owners is None:
-                yield key, since_us
-            else:
-                yield from ((owner, since_us) for owner in owners)
+    def starts(self, pending: Mapping[Key, int]) -> Iterator[tuple[Key, int]]:
+        """The touched ids, and the subjects whose timer is due."""
+        yield from pending.items()
         end = (self.now_us + 1).to_bytes(8, "big")
         for timer, _ in self.reader.scan("timers", b"", end):
             self.changes["timers"].setdefault(timer, None)
-            yield timer[8:], NEVER
+            if timer[8:] not in pending:
+                yield timer[8:], NEVER
+
+    def unsettled(self, some: list[tuple[Key, int]]) -> list[tuple[Key, int]]:
+        """Those of whom the quick look cannot say that they stand where they stood."""
+        slow = []
+        for key, since_us in some:
+            data = self.reader.view("ids", key)
+            if data is None:
+                continue
+            flags = data[1]
+            crowd = self._crowds.get(flags & KIND_MASK) if flags & ALONE else None
+            if crowd is None:
+                slow.append((key, since_us))
+            else:
+                crowd.add(key, since_us, data)
+        for crowd in self._crowds.values():
+            slow += crowd.settle(self.changes)
+        return slow
+
+    def subjects(
+        self, starts: Iterable[tuple[Key, int]], pending: Mapping[Key, int]
+    ) -> Iterator[_Due]:
+        """The subjects that these ids belong to, each once a tick."""
+        for touched, touched_us in starts:
+            owners = self._owners(touched)
+            for start in (touched,) if owners is None else owners:
+                if start in self._seen:
+                    continue
+                found = gather(self.reader, self.table, start)
+                if found is None or not self.table.kinds[found.kind].announced:
+                    continue
+                self._seen.update(found.keys)
+                times = [touched_us, *(pending.get(key, NEVER) for key in found.keys)]
+                times += [pending.get(key, NEVER) for key, _, _ in found.devices]
+                yield self._due(found, min(times))
 
     def _owners(self, key: Key) -> Iterable[Key] | None:
         """The persons whose records a device holds; None for an id that is its own subject."""
@@ -142,7 +164,7 @@ class _Tick:
         stored = {
             own: read_standing(value)
             for own in found.keys
-            if (value := self.reader.get("segments", own)) is not None
+            if (value := self.reader.view("segments", own)) is not None
         }
         standing = stored[key] if stored.keys() == {key} else _united(stored.values())
         before = {own: said.due_us for own, said in stored.items()}
@@ -160,43 +182,17 @@ class _Tick:
         starts, moments, following = changes_of_many(
             rows, begins, ends, after, self.now_us, evaluation.watch
         )
-        which, when = self._moments(part, starts, moments)
+        since = np.array([due.since_us for due in part], dtype=np.int64)
+        which, when = evaluation_moments(starts, moments, since, self.before_us, self.now_us)
         values, nulls = fold_many(rows, begins[which], ends[which], when, evaluation.fold)
         plain = evaluation.plain(values, nulls, [part[s].known.texts for s in which.tolist()])
-        places: list[list[int]] = [[] for _ in part]
-        for place, s in enumerate(which.tolist()):
-            places[s].append(place)
-        times = when.tolist()
+        paths: list[list[tuple[int, frozenset[str]]]] = [[] for _ in part]
+        for place, (s, moment_us) in enumerate(zip(which.tolist(), when.tolist(), strict=True)):
+            members = self._members(kind, plain[place], part[s], moment_us)
+            paths[s].append((moment_us, members))
         for s, due in enumerate(part):
-            path = [
-                (times[place], self._members(kind, plain[place], due, times[place]))
-                for place in places[s]
-            ]
-            self._announce(due, kind, path)
+            self._announce(due, kind, paths[s])
             self._set(due, kind, int(following[s]))
-
-    def _moments(
-        self, part: list[_Due], starts: Numbers, moments: Numbers
-    ) -> tuple[Numbers, Numbers]:
-        """(subject, moment) pairs: the last tick where something came late, then each change.
-
-        Who has no change in between is looked at now, because facts may have changed.
-        """
-        which: list[int] = []
-        when: list[int] = []
-        bounds, all_moments = starts.tolist(), moments.tolist()
-        for s, due in enumerate(part):
-            own = all_moments[bounds[s] : bounds[s + 1]]
-            if due.since_us <= self.before_us:
-                if self.before_us < self.now_us:
-                    own = [self.before_us, *own]
-            elif due.since_us <= self.now_us and due.since_us not in own:
-                # A fact has changed, which is no record of a window.
-                own = sorted([due.since_us, *own])
-            own = own or [self.now_us]
-            which += [s] * len(own)
-            when += own
-        return np.array(which, dtype=np.int64), np.array(when, dtype=np.int64)
 
     def _members(
         self, kind: KindTable, plain: Sequence[object], due: _Due, moment_us: int
@@ -258,21 +254,17 @@ class _Tick:
         due.standing.due_us = following_us
         timers, rows = self.changes["timers"], self.changes["segments"]
         for key, due_us in due.before.items():
-            timers.setdefault(_timer(due_us, key), None)
+            timers.setdefault(timer_of(due_us, key), None)
             if key != due.key:
                 rows[key] = None
         if following_us != NEVER:
-            timers[_timer(following_us, due.key)] = b""
+            timers[timer_of(following_us, due.key)] = b""
         rows[due.key] = due.standing.to_bytes()
-
-
-def _timer(due_us: int, key: Key) -> bytes:
-    return due_us.to_bytes(8, "big") + key
 
 
 def _united(standings: Iterable[Standing]) -> Standing:
     """What was announced of ids that have become one subject: of each segment the last word."""
-    united = Standing(NEVER)
+    united = Standing(NEVER, {})
     for standing in standings:
         for segment, said in standing.segments.items():
             known = united.segments.get(segment)
