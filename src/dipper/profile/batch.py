@@ -7,13 +7,14 @@ out on reading.
 
 from __future__ import annotations
 
-from dipper.engine.ports import Position, StateReader
+from dipper.engine.ports import Position, Record, StateReader
 from dipper.engine.record import Event
 from dipper.kit.hashing import hash64, hash128
 from dipper.profile.erasure import tombstone
 from dipper.profile.handlers import BINDERS, HANDLERS, bind
+from dipper.profile.id_state import KIND_MASK
 from dipper.profile.id_work import UNTOUCHED, IdWork, WorkFamily
-from dipper.profile.identity import Key, claim_of, id_type
+from dipper.profile.identity import KINDS, Key, claim_of, id_type
 from dipper.profile.tags import EventPlan, TagTable, family_of
 
 _KIND_OF_ROLE = {"operator": "person", "on_behalf_of": "person"}
@@ -33,30 +34,31 @@ class Batch:
         self._works: dict[str, IdWork] = {}
         self._families = {
             name: WorkFamily(
-                family.layout, family.lifetime_mask, table.watched[name],
-                family.horizon(last_tick_us),
+                name, family.layout, family.layout.row_bytes, family.lifetime_mask,
+                table.watched[name], family.horizon(last_tick_us), table.layout_code,
             )
             for name, family in table.families.items()
         }  # fmt: skip
         has_tombstones = next(iter(reader.scan("erased")), None) is not None
         self._erasure_key = erasure_key if has_tombstones else None
+        self._plans = table.events
         self._default = EventPlan(("person",), {})
 
-    def event(self, event: Event, position: Position) -> None:
-        """Project one event."""
-        plan = self.table.events.get(event.event, self._default)
+    def event(self, event: Event, record: Record) -> None:
+        """Project one event, which came in a record."""
+        plan = self._plans.get(event.event, self._default)
         order = hash64(event.message_id)
+        subjects = event.subjects
         is_trusted = event.trust != "public" or event.token is not None
-        works = [
-            self.work(text, role)
-            for role in plan.roles
-            if (text := event.subjects.get(role)) is not None
-            and self.believes(event, role, is_trusted)
-        ]
+        works = []
+        for role in plan.roles:
+            text = subjects.get(role)
+            if text is not None and self.believes(event, role, is_trusted):
+                works.append(self._works.get(text) or self.work(text, role))
         claim = 0
-        device = event.subjects.get("device")
+        device = subjects.get("device")
         if not works and device is not None and "person" in plan.roles:
-            claimed = event.subjects.get("person")
+            claimed = subjects.get("person")
             claim = claim_of(hash128(claimed)) if claimed is not None else 0
             works = [self.work(device, "device")]
         if self._erasure_key is not None and works:
@@ -64,41 +66,56 @@ class Batch:
             if not works:
                 self.refused[event.source] = self.refused.get(event.source, 0) + 1
                 return
-        self._add(event, plan, works, order, claim)
+        for work in works:
+            maker = plan.makers.get(work.family.name)
+            if maker is not None:
+                row, mask, texts = maker(event, order, claim)
+                if mask:
+                    work.add(row, mask, event.time_us, texts)
+            if event.time_us > work.last_us:
+                work.last_us = event.time_us
+            if is_trusted:
+                work.is_proven = True
         handler = HANDLERS.get(event.event)
         if handler is not None:
+            position = Position(record.partition, record.offset)
             handler(self, event, position, (event.time_us, event.seq, order), works)
-        if device is not None and is_trusted and event.trust != "engine":
-            person = event.subjects.get("person")
-            if (
-                person is not None
-                and event.event not in BINDERS
-                and self.believes(event, "person", is_trusted)
-            ):
-                key = (event.time_us, event.seq, order)
-                bind(self.work(person, "person"), self.work(device, "device"), key, True)
+        if device is not None and is_trusted:
+            self._bind(event, device, order)
+
+    def _bind(self, event: Event, device: str, order: int) -> None:
+        """A believed event that names person and device binds them at its time."""
+        person = event.subjects.get("person")
+        if (
+            person is not None
+            and event.trust != "engine"
+            and event.event not in BINDERS
+            and self.believes(event, "person", True)
+        ):
+            key = (event.time_us, event.seq, order)
+            bind(self.work(person, "person"), self.work(device, "device"), key, True)
 
     def believes(self, event: Event, role: str, is_trusted: bool) -> bool:
         """Whether the id in a role is more than a claim."""
-        if role == "device":
+        if is_trusted and role not in event.claims:
             return True
-        if event.source in self.table.believed_claims:
-            return True
-        return is_trusted and role not in event.claims
+        return role == "device" or event.source in self.table.believed_claims
 
     def work(self, text: str, role: str = "") -> IdWork:
         """The work on an id; `role` says its kind where its type does not."""
         work = self._works.get(text)
         if work is None:
-            table = self.table
             key = hash128(text)
             data = self.reader.view("ids", key)
-            kind = table.id_kinds.get(id_type(text)) or _KIND_OF_ROLE.get(role, role) or "person"
-            name = family_of(kind)
-            work = IdWork(text, key, kind, self._families[name], table.layout_code, data)
-            work.is_erased = self._erasure_key is not None and (
-                self.reader.get("erased", tombstone(text, self._erasure_key)) is not None
-            )
+            if data is None:
+                known = self.table.id_kinds.get(id_type(text))
+                kind = known or _KIND_OF_ROLE.get(role, role) or "person"
+            else:
+                kind = KINDS[data[1] & KIND_MASK]
+            work = IdWork(text, key, kind, self._families[family_of(kind)], data)
+            if self._erasure_key is not None:
+                mark = tombstone(text, self._erasure_key)
+                work.is_erased = self.reader.get("erased", mark) is not None
             self._works[text] = work
         return work
 
@@ -117,19 +134,3 @@ class Batch:
             if not work.is_erased:
                 rows[work.key] = work.to_bytes()
         return self.changes
-
-    def _add(
-        self, event: Event, plan: EventPlan, works: list[IdWork], order: int, claim: int
-    ) -> None:
-        is_proving = event.trust != "public" or event.token is not None
-        for work in works:
-            family = family_of(work.kind)
-            maker = plan.makers.get(family)
-            if maker is not None:
-                row, mask, texts = maker(event, order, claim)
-                if mask:
-                    work.add(row, mask, event.time_us, texts)
-            if event.time_us > work.last_us:
-                work.last_us = event.time_us
-            if is_proving:
-                work.is_proven = True

@@ -91,7 +91,7 @@ class Facts(msgspec.Struct, array_like=True):
 
 _MAPPINGS = ("links", "traits", "consents", "accounts", "texts")
 _ENCODE = msgspec.msgpack.Encoder().encode
-_DECODE = msgspec.msgpack.Decoder(Facts).decode
+decode_facts = msgspec.msgpack.Decoder(Facts).decode
 
 
 class Header(NamedTuple):
@@ -130,7 +130,7 @@ def read_header(data: memoryview | bytes) -> Header:
 
 def read_facts(data: memoryview | bytes, header: Header) -> Facts:
     """The facts of a stored state."""
-    return _DECODE(memoryview(data)[HEADER_BYTES : HEADER_BYTES + header.facts_bytes])
+    return decode_facts(memoryview(data)[HEADER_BYTES : HEADER_BYTES + header.facts_bytes])
 
 
 def flags_of(kind: str, is_proven: bool, facts: Facts) -> int:

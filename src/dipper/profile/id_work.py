@@ -11,6 +11,7 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from dipper.fold.records import MASK, TIME, WORD_BITS, Matrix, RecordLayout, insert
@@ -21,12 +22,8 @@ from dipper.profile.id_state import (
     PROVEN,
     VERSION,
     Facts,
-    Header,
+    decode_facts,
     flags_of,
-    read_facts,
-    read_header,
-    records_at,
-    write,
 )
 from dipper.profile.identity import Key
 
@@ -34,6 +31,8 @@ RECORDS_MAX = 4_096
 UNTOUCHED = 2**63 - 1
 
 _ORDER_KEY = struct.Struct("<3q")
+_BEFORE_ALL = (NEVER_US - 1, 0, 0)
+_ENCODE = msgspec.msgpack.Encoder().encode
 
 
 class WorkFamily(NamedTuple):
@@ -43,51 +42,50 @@ class WorkFamily(NamedTuple):
     bit of `watched_mask` may turn a segment.
     """
 
+    name: str
     layout: RecordLayout
+    row_bytes: int
     lifetime_mask: int
     watched_mask: int
     horizon_us: int
+    layout_code: int
 
 
 class IdWork:
     """The state of one id while a batch is projected."""
 
     __slots__ = (
-        "_data", "_facts", "_header", "_new", "family", "is_changed", "is_erased",
-        "is_proven", "key", "kind", "last_us", "layout_code", "text", "touched_us",
+        "_data", "_facts", "_facts_bytes", "_flags", "_new", "_trimmed_us", "family",
+        "is_changed", "is_erased", "is_proven", "key", "kind", "last_us", "text", "touched_us",
     )  # fmt: skip
 
     def __init__(
-        self,
-        text: str,
-        key: Key,
-        kind: str,
-        family: WorkFamily,
-        layout_code: int,
-        data: memoryview | bytes | None,
+        self, text: str, key: Key, kind: str, family: WorkFamily, data: memoryview | bytes | None
     ) -> None:
-        self.text, self.key, self.kind = text, key, kind
-        self.family, self.layout_code = family, layout_code
+        self.text, self.key, self.kind, self.family = text, key, kind, family
         self.touched_us = UNTOUCHED
         self.is_erased = False
         self._new: list[bytes] = []
         self._data = data
+        self._facts: Facts | None = None
         if data is None:
-            self._header = Header(VERSION, 0, layout_code, 0, NEVER_US, family.horizon_us)
-            self._facts: Facts | None = Facts(text)
+            self._facts = Facts(text)
+            self._flags = self._facts_bytes = 0
+            self.last_us, self._trimmed_us = NEVER_US, family.horizon_us
+            self.is_changed, self.is_proven = True, False
         else:
-            self._header = read_header(data)
-            self._facts = None
-        self.is_changed = data is None
-        self.is_proven = self._header.is_proven
-        self.last_us = self._header.last_us
+            _, flags, _, self._facts_bytes, self.last_us, self._trimmed_us = HEADER.unpack_from(
+                data
+            )
+            self._flags = flags
+            self.is_changed, self.is_proven = False, flags >= PROVEN
 
     @property
     def facts(self) -> Facts:
         """The facts, to read. Who changes them calls `change`."""
         if self._facts is None:
             assert self._data is not None
-            self._facts = read_facts(self._data, self._header)
+            self._facts = decode_facts(self._data[HEADER_BYTES : HEADER_BYTES + self._facts_bytes])
         return self._facts
 
     def change(self, since_us: int) -> Facts:
@@ -110,61 +108,68 @@ class IdWork:
         if mask & family.watched_mask:
             self.touch(time_us)
         if texts:
-            known = self.facts.texts
-            for hashed, text in texts:
-                if hashed not in known:
-                    known[hashed] = text
-                    self.is_changed = True
+            self._keep_texts(texts)
+
+    def _keep_texts(self, texts: Sequence[tuple[int, str]]) -> None:
+        stored = b""
+        if self._facts is None and self._data is not None:
+            stored = bytes(self._data[HEADER_BYTES : HEADER_BYTES + self._facts_bytes])
+        for hashed, text in texts:
+            # Nearly always the text is there: its bytes are looked for before anything is decoded.
+            if not (stored and _ENCODE(hashed) + _ENCODE(text) in stored) and (
+                hashed not in self.facts.texts
+            ):
+                self.facts.texts[hashed] = text
+                self.is_changed = True
 
     def to_bytes(self) -> bytes:
         """The state with everything that was added, cut at the horizon."""
-        header = self._header
-        trimmed_us = max(header.trimmed_us, self.family.horizon_us)
-        records = self._lengthened() if trimmed_us == header.trimmed_us else None
+        trimmed_us = self.family.horizon_us
+        if trimmed_us <= self._trimmed_us:
+            trimmed_us = self._trimmed_us
+            records = self._lengthened()
+        else:
+            records = None
         if records is None:
             records = self._arranged(trimmed_us)
-        if not self.is_changed:
+        if self.is_changed:
+            body = self.facts.to_bytes()
+            flags = flags_of(self.kind, self.is_proven, self.facts)
+            head: bytes | memoryview = body + bytes(-len(body) % 8)
+            size = len(body)
+        else:
             assert self._data is not None
-            flags = header.flags | (PROVEN if self.is_proven else 0)
-            head = HEADER.pack(
-                VERSION, flags, header.layout, header.facts_bytes, self.last_us, trimmed_us
-            )
-            facts = memoryview(self._data)[HEADER_BYTES : records_at(header)]
-            return b"".join((head, facts, *records))
-        body = self.facts.to_bytes()
-        flags = flags_of(self.kind, self.is_proven, self.facts)
-        return write(
-            Header(VERSION, flags, self.layout_code, len(body), self.last_us, trimmed_us),
-            body,
-            b"".join(records),
-        )
+            flags = self._flags | (PROVEN if self.is_proven else 0)
+            size = self._facts_bytes
+            head = self._data[HEADER_BYTES : HEADER_BYTES + (size + 7 & ~7)]  # type: ignore[assignment]
+        fixed = HEADER.pack(VERSION, flags, self.family.layout_code, size, self.last_us, trimmed_us)
+        return b"".join((fixed, head, *records))
 
-    def _stored(self) -> memoryview:
+    def _stored(self) -> memoryview | bytes:
         """The records as they were."""
         if self._data is None:
-            return memoryview(b"")
-        return memoryview(self._data)[records_at(self._header) :]
+            return b""
+        return self._data[HEADER_BYTES + (self._facts_bytes + 7 & ~7) :]
 
-    def _lengthened(self) -> list[memoryview | bytes] | None:
+    def _lengthened(self) -> Sequence[memoryview | bytes] | None:
         """The stored records with the new ones behind them, where that is their place."""
         new, stored = self._new, self._stored()
         if not new:
-            return [stored]
-        width = self.family.layout.row_bytes
-        count = len(stored) // width
-        if count + len(new) > RECORDS_MAX:
+            return (stored,)
+        size, width = len(stored), self.family.row_bytes
+        if size + len(new) * width > RECORDS_MAX * width:
             return None
         if len(new) > 1:
             new = sorted(new, key=_ORDER_KEY.unpack_from)
-        last = _ORDER_KEY.unpack_from(stored, len(stored) - width) if count else None
+        last = _ORDER_KEY.unpack_from(stored, size - width) if size else _BEFORE_ALL
         for row in new:
             key = _ORDER_KEY.unpack_from(row)
-            if last is not None and key <= last:
+            if key <= last:
                 return None
             last = key
-        return [stored, *new]
+        return (stored, *new)
 
-    def _arranged(self, horizon_us: int) -> list[memoryview | bytes]:
+    def _arranged(self, horizon_us: int) -> Sequence[memoryview | bytes]:
         """All records at their places, each once, without those that are of no use any more."""
         layout = self.family.layout
         rows = insert(layout.matrix(bytes(self._stored())), layout.matrix(b"".join(self._new)))
@@ -174,7 +179,7 @@ class IdWork:
             texts = self.facts.texts
             self.facts.texts = {key: text for key, text in texts.items() if key in present}
             self.is_changed = True
-        return [kept.tobytes()]
+        return (kept.tobytes(),)
 
     def _useful(self, rows: Matrix, horizon_us: int) -> Matrix:
         useful = rows[:, TIME] > horizon_us
