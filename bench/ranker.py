@@ -36,7 +36,7 @@ LATE_OFFERS = 3
 BATCHES = (1, 500)
 TARGET = 1.1
 
-# The best of 20 settings (explorer, learning rate, gamma, estimator) on the tuning seeds.
+# The best of some thirty settings (explorer, learning rate, gamma, estimator) on the tuning seeds.
 VW_SETTINGS = (
     "--squarecb --gamma_scale 300 -l 1",
     "--squarecb --gamma_scale 1000 -l 1",

@@ -1,10 +1,10 @@
 """Intervals for proportions and their difference, and the check that the arms are as drawn.
 
 Rates in a bank are small (0.5 to 5 %) and the control group is the small one. There the textbook
-interval (Wald) covers the truth in as little as 63 % of cases instead of 95. Measured by
-`bench/coverage_estimator.py`, Agresti and Caffo's interval (one success and one failure added to
-each arm) never covers less than 94.9 % and is up to 17 % narrower than Newcombe's, so it is the
-one used for a difference, and Wilson's for a single proportion.
+interval (Wald) covers the truth in as little as 70 % of experiments instead of 95. A difference
+therefore has Agresti and Caffo's interval (one success and one failure added to each arm), which
+covered it in 95.9 % of 15,000 simulated experiments (`bench/coverage_estimator.py`, ADR 0012), and
+a single proportion Wilson's.
 
 All results are in percentage points. Too little data is an answer, not an error.
 """
