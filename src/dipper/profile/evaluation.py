@@ -19,6 +19,7 @@ from dipper.fold.records import Matrix
 from dipper.fold.tags import Flags, FoldTable, Numbers, TagFold, fold_one, fold_table
 from dipper.fold.windows import Watch, WatchTable, watch_table
 from dipper.profile.formulas import Environment, Stage, closure, compile_stages, run
+from dipper.profile.holdings import Holding
 from dipper.profile.values import Value
 
 # The order of tags in a fold, so that one slice has one kind of Python value.
@@ -43,15 +44,16 @@ class AttributeTag(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What a subject has beside its records: traits by name, products and lines that it holds."""
+    """What a subject has beside its records: traits by name, what it holds, texts by hash."""
 
     traits: Mapping[str, Value]
+    holdings: tuple[Holding, ...]
     products: Collection[str]
     lines: Collection[str]
     texts: Mapping[int, str]
 
 
-NOTHING_KNOWN = Known({}, frozenset(), frozenset(), {})
+NOTHING_KNOWN = Known({}, (), frozenset(), frozenset(), {})
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,22 @@ class Evaluation:
     def at(self, rows: Matrix, now_us: int, known: Known) -> Environment:
         """All values at one moment, by input name."""
         values, nulls = fold_one(rows, now_us, self.fold)
-        plain = self.plain(values.reshape(1, -1), nulls.reshape(1, -1), (known.texts,))[0]
-        return self.environment(plain, known, now_us)
+        return self.environment(self._one(values, nulls, known.texts), known, now_us)
+
+    def _one(self, values: Numbers, nulls: Flags, texts: Mapping[int, str]) -> list[Value]:
+        """The same as `plain` for a single evaluation, in fewer steps."""
+        ints, doubles, bools = self.ends
+        plain: list[Any] = values.tolist()
+        if doubles > ints:
+            plain[ints:doubles] = values[ints:doubles].view(np.float64).tolist()
+        if bools > doubles:
+            plain[doubles:bools] = map(bool, plain[doubles:bools])
+        if len(plain) > bools:
+            plain[bools:] = map(texts.get, plain[bools:])
+        if nulls.any():
+            for place in nulls.nonzero()[0].tolist():
+                plain[place] = self.defaults[place]
+        return plain
 
     def plain(
         self, values: Numbers, nulls: Flags, texts: Sequence[Mapping[int, str]]

@@ -73,7 +73,7 @@ def _stage(expressions: Mapping[str, Expression], defaults: Mapping[str, Any]) -
     inputs = sorted({name for e in expressions.values() for name in e.inputs})
     replaced = tuple(defaults.get(name) for name in expressions)
     return Stage(
-        _reader(inputs),
+        taker(inputs),
         compile_function(list(expressions.values()), inputs),
         tuple(expressions),
         replaced,
@@ -81,7 +81,8 @@ def _stage(expressions: Mapping[str, Expression], defaults: Mapping[str, Any]) -
     )
 
 
-def _reader(inputs: Sequence[str]) -> Callable[[Environment], tuple[Any, ...]]:
+def taker(inputs: Sequence[str]) -> Callable[[Environment], tuple[Any, ...]]:
+    """A function that gives the values of these inputs as a tuple."""
     if not inputs:
         return _nothing
     if len(inputs) == 1:

@@ -74,8 +74,10 @@ class Gathered(NamedTuple):
         """What it holds now; `lines` maps product to product line."""
         return held(merged(facts.accounts for facts in self.facts), lines)
 
-    def consents(self) -> dict[str, Consent]:
+    def consents(self) -> Mapping[str, Consent]:
         """The last word for each purpose, withdrawals by its devices included."""
+        if len(self.facts) == 1 and not self.devices:
+            return self.facts[0].consents
         own = frozenset(self.keys)
         parts = [facts.consents for facts in self.facts]
         parts += [
@@ -92,12 +94,16 @@ class Gathered(NamedTuple):
         """What conditions read beside the records."""
         if self.plain is not None:
             return NOTHING_KNOWN
+        if len(self.facts) == 1 and not self.devices:
+            texts = self.facts[0].texts
+        else:
+            texts = {}
+            for facts in (*self.facts, *(facts for _, facts, _ in self.devices)):
+                texts |= facts.texts
         holdings = self.holdings(lines)
-        texts: dict[int, str] = {}
-        for facts in (*self.facts, *(facts for _, facts, _ in self.devices)):
-            texts |= facts.texts
         return Known(
             values_of(facts.traits for facts in self.facts),
+            holdings,
             frozenset(holding.product for holding in holdings),
             frozenset(holding.line for holding in holdings if holding.line is not None),
             texts,

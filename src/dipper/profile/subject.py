@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from dipper.engine.ports import StateReader
 from dipper.kit.hashing import hash128
@@ -18,7 +19,7 @@ from dipper.profile.tags import TagTable, family_of
 from dipper.profile.values import Value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Subject:
     """Who it is and what is known at one moment.
 
@@ -58,7 +59,9 @@ def load_subject(
     """
     if not ids:
         raise ValueError("a subject needs at least one id")
-    named = sorted(ids, key=lambda text: (table.kind_of(text) == "device", rank(text)))
+    named = ids
+    if len(ids) > 1:
+        named = sorted(ids, key=lambda text: (table.kind_of(text) == "device", rank(text)))
     is_erased = erasure_key is not None and any(
         reader.get("erased", tombstone(text, erasure_key)) is not None for text in named
     )
@@ -79,18 +82,14 @@ def subject_of(found: Gathered, table: TagTable, now_us: int, is_erased: bool = 
     values = kind.whole.at(found.rows, now_us, known)
     ids = found.ids()
     return Subject(
-        key=found.keys[ids.index(surviving(ids))],
+        key=found.keys[0 if len(ids) == 1 else ids.index(surviving(ids))],
         kind=found.kind,
         ids=tuple(ids),
         verified=found.is_proven and found.kind != "device",
-        tags=dict(zip(kind.tag_names, map(values.__getitem__, kind.tag_inputs), strict=True)),
-        segments=frozenset(
-            name
-            for name, source in zip(kind.segment_names, kind.segment_inputs, strict=True)
-            if values[source]
-        ),
+        tags=dict(zip(kind.tag_names, kind.take_tags(values), strict=True)),
+        segments=frozenset(compress(kind.segment_names, kind.take_segments(values))),
         traits=known.traits,
-        holdings=found.holdings(table.lines),
+        holdings=known.holdings,
         consents=states_of(found.consents()),
         assessment=latest(facts.assessment for facts in found.facts),
         caps={name: values[f"cap.{name}"] for name in kind.cap_names},

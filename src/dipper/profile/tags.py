@@ -6,7 +6,7 @@ answers for both: a visitor whom nobody has named yet has the tags of a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from dipper.kit.clock import DAY_US
 from dipper.kit.errors import BadInput
 from dipper.profile.evaluation import AttributeTag, Evaluation, PlainTag, compile_evaluation
 from dipper.profile.folded import FoldedTag, folded_tags
+from dipper.profile.formulas import Environment, taker
 from dipper.profile.id_state import NEVER_US
 from dipper.profile.identity import ID_TYPES, KINDS, id_type
 from dipper.profile.quick import Quick, compile_quick
@@ -66,7 +67,7 @@ class Family:
 
 @dataclass(frozen=True)
 class KindTable:
-    """What is evaluated for one subject kind.
+    """What is evaluated for one subject kind. `take_…` give the values in the order of the names.
 
     `announced` are name and input name of the segments whose turns are announced: those of the kind
     itself, while a device also has what a person would have. `quick` finds out for many subjects at
@@ -79,12 +80,12 @@ class KindTable:
     whole: Evaluation
     segments: Evaluation
     segment_names: tuple[str, ...]
-    segment_inputs: tuple[str, ...]
+    take_segments: Callable[[Environment], tuple[Any, ...]]
     announced: tuple[tuple[str, str], ...]
     rules: Mapping[str, str]
     quick: Quick | None
     tag_names: tuple[str, ...]
-    tag_inputs: tuple[str, ...]
+    take_tags: Callable[[Environment], tuple[Any, ...]]
     cap_names: tuple[str, ...]
 
 
@@ -244,7 +245,7 @@ def _kind_table(
         whole=parts.evaluation([*tag_inputs, *conditions, *caps]),
         segments=of_segments,
         segment_names=tuple(segment.name for segment in segments),
-        segment_inputs=tuple(conditions),
+        take_segments=taker(tuple(conditions)),
         announced=announced,
         rules={spec.name: rule_hash(program, spec, parts.expressions) for spec in segments},
         quick=compile_quick(
@@ -254,7 +255,7 @@ def _kind_table(
             parts.attribute_tags,
         ),
         tag_names=tuple(tag.name for tag in tags),
-        tag_inputs=tag_inputs,
+        take_tags=taker(tag_inputs),
         cap_names=tuple(name.removeprefix("cap.") for name in caps),
     )
 
