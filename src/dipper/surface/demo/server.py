@@ -33,7 +33,7 @@ class DemoServer:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, roles: str = "gateway,worker") -> None:
         """Start and wait until the data plane answers. Raises Unavailable."""
         environment = os.environ | {
             "DIPPER_SERVE__DATA_PORT": str(self.data_port),
@@ -42,7 +42,7 @@ class DemoServer:
         command = [sys.executable, "-m", "dipper.surface.cli.main", "serve", str(self.workspace)]
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(
-                [*command, "--roles", "gateway,worker"],
+                [*command, "--roles", roles],
                 env=environment,
                 stdout=out,
                 stderr=out,
@@ -55,13 +55,15 @@ class DemoServer:
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
                 break
+            connection = http.client.HTTPConnection("127.0.0.1", self.data_port, timeout=2)
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.data_port, timeout=2)
                 connection.request("GET", "/v1/decisions/none")
                 connection.getresponse().read()
                 return
             except OSError:
                 time.sleep(0.05)
+            finally:
+                connection.close()
         raise Unavailable("the server did not come up.", where=str(self._log))
 
     def kill(self) -> None:
