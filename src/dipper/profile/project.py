@@ -25,9 +25,6 @@ from dipper.profile.tags import TagTable
 LAYOUT = b"layout"
 LAST_TICK = b"last_tick"
 _TIME = struct.Struct(">q")
-# Touched marks are compared as bytes, which order like numbers without a sign.
-_MARK = struct.Struct(">Q")
-_MARK_ZERO = 2**63
 
 # Records behind which another program, another time or another set of tombstones holds.
 BARRIERS = frozenset({"spec_applied", "table_applied", "clock", "tick", "erased", "reinstated"})
@@ -132,7 +129,7 @@ def pack_time(time_us: int) -> bytes:
 
 def touched_ids(reader: StateReader) -> dict[Key, int]:
     """All ids touched since the last tick, with the earliest moment."""
-    return {key: int(_MARK.unpack(value)[0]) - _MARK_ZERO for key, value in reader.scan("touched")}
+    return {key: int(_TIME.unpack(value)[0]) for key, value in reader.scan("touched")}
 
 
 def everyone(reader: StateReader) -> dict[Key, int]:
@@ -165,8 +162,7 @@ def _projected(batch: Batch, reader: StateReader, table: TagTable) -> Projected:
 def _earlier(reader: StateReader, touched: Mapping[Key, int]) -> dict[bytes, bytes | None]:
     changed: dict[bytes, bytes | None] = {}
     for key, since_us in touched.items():
-        mark = _MARK.pack(since_us + _MARK_ZERO)
         known = reader.view("touched", key)
-        if known is None or mark < bytes(known):
-            changed[key] = mark
+        if known is None or since_us < _TIME.unpack(known)[0]:
+            changed[key] = _TIME.pack(since_us)
     return changed
