@@ -69,3 +69,5 @@ def test_recompute(bank: Any, decider: Any) -> None:
     assert row.verdicts["suitable"].facts == {"product_level": 4, "person_level": 2}
     assert found.inputs["person.age"] == 15
     assert not row.passed
+    verdicts = [verdict._asdict() for row in found.rows for verdict in row.verdicts.values()]
+    assert len(msgspec.json.decode(msgspec.json.encode(verdicts))) == len(verdicts)

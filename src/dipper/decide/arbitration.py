@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dipper.decide.candidate import Candidate
 from dipper.decide.compile import TABLES_READ, Place, Tables, compile_places
@@ -33,16 +34,14 @@ from dipper.kit.errors import NotFound, did_you_mean
 from dipper.spec.program import Program
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(NamedTuple):
     """An answer, still without its position, and the trace to store before it is given."""
 
     reply: Reply
     trace: Trace
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """What a decision is told beside the values: everything that is not in program and tables."""
 
     decision_id: str

@@ -99,6 +99,7 @@ _GATE_TYPES: Mapping[str, Type] = {
 }
 _CONSENT_TYPES: Mapping[str, Type] = {"given": "bool", "notice_version": "text", "separate": "bool"}
 _DIGITS: Mapping[bool | None, str] = {True: "1", False: "0", None: "-"}
+_TO_DIGIT = bytes.maketrans(b"\x00\x01", b"01")
 _BOOLS = {digit: value for value, digit in _DIGITS.items()}
 _ATTRIBUTES = ("person", "organisation", "case")
 
@@ -183,7 +184,11 @@ class Inputs:
 
         The time is not among them: the trace has it.
         """
-        flags = "".join(map(_DIGITS.__getitem__, self._bools(values)))
+        bools = self._bools(values)
+        if None in bools:
+            flags = "".join(map(_DIGITS.__getitem__, bools))
+        else:
+            flags = bytes(bools).translate(_TO_DIGIT).decode("ascii")
         return flags, list(self._others(values))
 
     @cached_property

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,8 +37,7 @@ class Published:
         return cls(digest(data), Model.from_bytes(data))
 
 
-@dataclass(frozen=True, eq=False)
-class Ranked:
+class Ranked(NamedTuple):
     """The order of a decision. `candidates` are the places of those that were ranked.
 
     `scores` are expected values in 分 and `probabilities` those of the first slot, both aligned to

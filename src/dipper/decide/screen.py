@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -94,8 +94,7 @@ def _view(gate: Gate, offer: Candidate) -> Candidate:
     return cast(Candidate, SimpleNamespace(**dict(fields)))
 
 
-@dataclass(frozen=True)
-class Screened:
+class Screened(NamedTuple):
     """What the gates said. `first` has for each candidate 0, or 1 + the place of the first gate
     that denied it; `passed` are the places of those that passed; `denials` counts first denials by
     gate, without zeros."""

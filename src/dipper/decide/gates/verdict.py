@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 INPUT_MISSING = "input_missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+# Shared by all verdicts without facts; a plain dict, so that every encoder knows it.
+_NO_FACTS: Mapping[str, Any] = {}
+
+
+class Verdict(NamedTuple):
     """One gate about one offer. `facts` are the numbers that the explanation shows."""
 
     passed: bool
     code: str = "passed"
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = _NO_FACTS
 
 
 PASSED = Verdict(True)
