@@ -21,6 +21,7 @@ VERBS = (
     "serve",
     "import",
     "demo",
+    "funnel",
     "explain",
     "status",
     "verify",

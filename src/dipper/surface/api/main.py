@@ -1,0 +1,44 @@
+"""The api's process: `python -m dipper.surface.api.main WORKSPACE`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Serve the control plane until SIGTERM."""
+    folder = Path(sys.argv[1])
+    # Compiled kernels belong to the workspace: the installation may be read-only.
+    os.environ.setdefault("NUMBA_CACHE_DIR", str((folder / "data" / "cache" / "numba").resolve()))
+    import uvicorn
+
+    from dipper.app.workspace import Workspace
+    from dipper.kit.clock import system_clock
+    from dipper.surface.api.application import build
+    from dipper.surface.logging import configure
+    from dipper.surface.supervisor import end_with_parent
+
+    end_with_parent()
+    configure()
+    workspace = Workspace(folder)
+    app = build(workspace, system_clock)
+    app.state.platform.count_on()
+    serve = workspace.settings.serve
+    uvicorn.run(
+        app,
+        host=serve.host,
+        port=serve.control_port,
+        interface="asgi3",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+if __name__ == "__main__":
+    main()
