@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import MakeBank
 
 from dipper.app.workspace import Workspace
 from dipper.engine.record import RecordKind
 from dipper.kit.clock import system_clock
 from dipper.kit.errors import NotFound
+from dipper.surface.demo.population import Organisations, Persons
 from dipper.surface.erasing import erase
 from dipper.surface.replaying import replay
+
+MakeBank = Callable[[int], tuple[Workspace, Persons, Organisations]]
 
 
 def remains(workspace: Workspace, words: set[str]) -> list[str]:

@@ -14,6 +14,8 @@ import msgspec
 
 from dipper.app.workspace import Workspace
 from dipper.decide.arbitration import Decider, compile_decider
+from dipper.decide.gates import registry as gate_registry
+from dipper.decide.rank import registry as rank_registry
 from dipper.engine.embedded.lake_schema import ENVELOPE, PARTITIONS
 from dipper.engine.record import Control
 from dipper.profile.tags import TagTable, compile_tags
@@ -48,6 +50,10 @@ class Served:
     program: Program
     tables: Mapping[str, TableVersion] = field(repr=False)
 
+    def matches(self, program: str, tables: Mapping[str, str]) -> bool:
+        """Whether these versions are among what is served here."""
+        return self.current.program == program and tables.items() <= self.current.tables.items()
+
     @cached_property
     def tag_table(self) -> TagTable:
         """For projecting and reading subjects."""
@@ -56,7 +62,13 @@ class Served:
     @cached_property
     def decider(self) -> Decider:
         """For decisions."""
-        return compile_decider(self.program, self.tables)
+        added = plugins.installed()
+        return compile_decider(
+            self.program,
+            self.tables,
+            gates=gate_registry.with_added(plugins.members("GATES", added).values()),
+            rankers=rank_registry.with_added(plugins.members("RANKERS", added).values()),
+        )
 
     @cached_property
     def product_lines(self) -> dict[str, str]:
@@ -85,10 +97,11 @@ class Served:
 
     @cached_property
     def personal_properties(self) -> frozenset[str]:
-        """Properties that an erasure takes out of shared rows."""
+        """Properties that an erasure takes out of rows that others share: what says something of
+        the erased person alone. Amounts and places of the event are the other subject's too."""
         return frozenset(
-            name for name, spec in self.program.of(Property).items() if spec.pi_class != "none"
-        )
+            name for name, spec in self.program.of(Property).items() if spec.of == "person"
+        ) | {"other_id", "evidence"}
 
     def roles_of(self, event: str) -> tuple[str, ...]:
         """The roles that keep a row of this event."""
@@ -127,5 +140,8 @@ class Programs:
         return self._recent[0] if self._recent else None
 
     def of_trace(self, program: str, tables: Mapping[str, str]) -> Served:
-        """The versions that a trace names."""
+        """The versions that a trace names: it names only the tables that it has read."""
+        for served in self._recent:
+            if served.matches(program, tables):
+                return served
         return self.get(Current(program, dict(tables)))

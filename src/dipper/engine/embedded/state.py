@@ -222,8 +222,12 @@ class EmbeddedState:
         return total.hexdigest()
 
     def compact(self) -> None:
-        """Rewrite the store so that no deleted value remains in free pages."""
-        self._replace(self._copy)
+        """Rewrite the store so that no deleted value remains, in free pages or in used ones.
+
+        LMDB's own compact copy takes pages as they are, with what was deleted in their gaps; so
+        every pair is written anew into zeroed pages.
+        """
+        self._replace(self._rewrite)
 
     def clear(self) -> None:
         """Forget everything (before a rebuild)."""
@@ -266,6 +270,20 @@ class EmbeddedState:
     def _copy(self, folder: Path) -> None:
         with self._turn:
             self._store.environment.copy(str(folder), compact=True)
+
+    def _rewrite(self, folder: Path) -> None:
+        names = (*TABLES, _POSITIONS)
+        target = lmdb.open(
+            str(folder), map_size=self._map_size, max_dbs=len(names), sync=False, meminit=True
+        )
+        with self._store.environment.begin() as source:
+            for name in names:
+                table = target.open_db(name.encode())
+                with target.begin(write=True, db=table) as sink:
+                    cursor = source.cursor(self._store.tables[name])
+                    sink.cursor().putmulti(cursor.iternext(), append=True)
+        target.sync(True)
+        target.close()
 
     def _replace(self, fill: Callable[[Path], None]) -> None:
         """Write the next generation, point every process at it, remove the one before."""

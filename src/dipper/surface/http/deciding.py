@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from dipper.app.served import Current, Programs, Served
+from dipper.app.served import Programs, Served
 from dipper.collect.counts import Counts
 from dipper.collect.dialects.reply import Reply
 from dipper.collect.sources import Sources
@@ -245,7 +245,7 @@ class Deciding:
     def _versions_of(self, trace: Trace) -> Served:
         """The program and tables that a trace names: nearly always those in force."""
         served = self._served()
-        if served is None or served.current != Current(trace.program, trace.tables):
+        if served is None or not served.matches(trace.program, trace.tables):
             served = self._programs.of_trace(trace.program, trace.tables)
         return served
 

@@ -8,7 +8,7 @@ emptied, so that their timelines keep the row and a rebuild comes to the same st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -44,10 +44,12 @@ class _Other(msgspec.Struct):
 class Eraser:
     """Erases from everything but the subject state, which the projection has already cleaned."""
 
-    def __init__(self, workspace: Workspace, erasure_key: bytes) -> None:
+    def __init__(
+        self, workspace: Workspace, erasure_key: bytes, served: Callable[[], Served | None]
+    ) -> None:
         self._workspace = workspace
         self._key = erasure_key
-        self.served: Served | None = None
+        self._served = served
 
     def erase(self, control: Control, reader: LogReader, appender: Appender) -> dict[str, Any]:
         """Do what the record orders; gives the receipt. Doing it twice changes nothing more."""
@@ -98,26 +100,28 @@ class Eraser:
             for record in _personal_records(reader, partition):
                 named = _NAMED.decode(record.payload)
                 others = [_other_id(named)] if b'"other_id"' in record.payload else []
-                if not any(is_gone(text) for text in [*named.subjects.values(), *others] if text):
+                gone_here = [is_gone(text) for text in [*named.subjects.values(), *others] if text]
+                if not any(gone_here):
                     continue
                 positions.append(Position(record.partition, record.offset))
-                rest = self._without(record, named, is_gone)
+                rest = self._without(record, is_gone)
                 if rest is not None:
                     home = partition_of(rest.subjects, reader.partitions())
                     entry = Entry(RecordKind.EVENT, EVENT_ENCODER.encode(rest))
                     restated.setdefault(home, []).append(entry)
         return {text for text, found in known.items() if found}, positions, restated
 
-    def _without(self, record: Record, named: _Named, is_gone: Any) -> Event | None:
+    def _without(self, record: Record, is_gone: Callable[[str], bool]) -> Event | None:
         """The event as the remaining subjects keep it; None when none of them kept a row."""
-        if record.kind != RecordKind.EVENT or self.served is None:
+        served = self._served()
+        if record.kind != RecordKind.EVENT or served is None:
             return None
         event = EVENT_DECODER.decode(record.payload)
-        keeping = self.served.roles_of(event.event)
+        keeping = served.roles_of(event.event)
         left = {role: text for role, text in event.subjects.items() if not is_gone(text)}
         if not any(role in keeping and role not in event.claims for role in left):
             return None
-        personal = self.served.personal_properties
+        personal = served.personal_properties
         properties = msgspec.json.decode(event.properties)
         kept = {name: value for name, value in properties.items() if name not in personal}
         return msgspec.structs.replace(
@@ -130,7 +134,7 @@ class Eraser:
         )
 
 
-def _personal_records(reader: LogReader, partition: int) -> Any:
+def _personal_records(reader: LogReader, partition: int) -> Iterator[Record]:
     start = 0
     while records := reader.read(partition, start, 5_000):
         start = records[-1].offset + 1

@@ -61,7 +61,7 @@ class Worker:
         )
         self.ticks = Ticks(workspace.state, self.projector)
         self.trainer = Trainer(workspace, programs)
-        self.eraser = Eraser(workspace, keys.erasure_key)
+        self.eraser = Eraser(workspace, keys.erasure_key, lambda: self.projector.served)
         self._failures: dict[Position, int] = {}
 
     def run(self, stop: threading.Event) -> None:
