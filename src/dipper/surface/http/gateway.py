@@ -245,8 +245,12 @@ def main() -> None:
 
     end_with_parent()
     configure()
+    # The log's writer thread must get the interpreter as soon as a sync has returned.
+    sys.setswitchinterval(0.0005)
     workspace = Workspace(folder)
     gateway = Gateway(workspace, partition, system_clock)
+    if gateway.writer.opening.lost:
+        log.error("synced records were lost with the machine", records=gateway.writer.opening.lost)
     serve = workspace.settings.serve
     listener = listen(serve.host, serve.data_port)
     runner: Any = asyncio.Runner(loop_factory=uvloop.new_event_loop)
