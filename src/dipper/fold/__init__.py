@@ -1,1 +1,1 @@
-"""The folds: pure passes over timelines. Kernels are table-driven and never generated from specs."""
+"""The folds: pure passes over timelines. Kernels are driven by tables, not generated from specs."""

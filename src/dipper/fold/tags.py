@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from dipper.fold.bits import DE_BRUIJN, ONE, PLACES, SHIFT
 from dipper.fold.records import MASK, TIME, WORD_BITS, Matrix
 
 Numbers = npt.NDArray[np.int64]
@@ -57,12 +58,13 @@ class TagFold(NamedTuple):
 class FoldTable:
     """The tags of one layout as arrays; make it with `fold_table`.
 
-    `tags` has the columns aggregate, slot, window; `order` lists tags by their bit and
-    `first[b]:first[b + 1]` are those of bit b.
+    `tags` has the columns aggregate, slot, window, bit; `order` lists tags by their bit and
+    `first[b]:first[b + 1]` are those of bit b. `wanted` are the bits that have tags, by word.
     """
 
     words: int
     count: int
+    wanted: npt.NDArray[np.uint64]
     tags: Numbers
     first: Numbers
     order: Numbers
@@ -78,9 +80,16 @@ def fold_table(tags: Sequence[TagFold], words: int) -> FoldTable:
     table = np.array(
         [(int(tag.aggregate), tag.slot, tag.window_us, tag.bit) for tag in tags], dtype=np.int64
     ).reshape(-1, 4)
+    wanted = [
+        sum(
+            1 << bit % WORD_BITS for bit in {tags[i].bit for i in plain} if bit // WORD_BITS == word
+        )
+        for word in range(words)
+    ]
     return FoldTable(
         words=words,
         count=len(tags),
+        wanted=np.array(wanted, dtype=np.uint64),
         tags=table,
         first=np.searchsorted(bits[order], np.arange(words * WORD_BITS + 1)).astype(np.int64),
         order=order,
@@ -96,8 +105,8 @@ def fold_one(rows: Matrix, now_us: int, table: FoldTable) -> tuple[Numbers, Flag
     values = np.empty((1, table.count), dtype=np.int64)
     nulls = np.empty((1, table.count), dtype=np.bool_)
     _fold_whole(
-        rows.reshape(-1), len(rows), rows.shape[1], now_us, table.words, table.tags, table.first,
-        table.order, table.distinct, values, nulls,
+        rows.reshape(-1), len(rows), rows.shape[1], now_us, table.words, table.wanted, table.tags,
+        table.first, table.order, table.distinct, values, nulls,
     )  # fmt: skip
     return values[0], nulls[0]
 
@@ -120,8 +129,8 @@ def fold_buffer(
     values = np.empty((len(at), table.count), dtype=np.int64)
     nulls = np.empty((len(at), table.count), dtype=np.bool_)
     _fold_parts(
-        buffer, at, count, width, now_us, table.words, table.tags, table.first, table.order,
-        table.distinct, values, nulls,
+        buffer, at, count, width, now_us, table.words, table.wanted, table.tags, table.first,
+        table.order, table.distinct, values, nulls,
     )  # fmt: skip
     return values, nulls
 
@@ -132,12 +141,25 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 @njit(cache=True, nogil=True)
 def _fold_whole(  # type: ignore[no-untyped-def]  # Numba infers
-    buffer, count, width, now_us, words, tags, first, order, distinct, values, nulls
+    buffer, count, width, now_us, words, wanted, tags, first, order, distinct, values, nulls
 ):
     high = np.empty(tags.shape[0], dtype=np.int64)
     low = np.empty(tags.shape[0], dtype=np.int64)
     _fold(
-        buffer, 0, count, width, now_us, words, tags, first, order, high, low, values[0], nulls[0]
+        buffer,
+        0,
+        count,
+        width,
+        now_us,
+        words,
+        wanted,
+        tags,
+        first,
+        order,
+        high,
+        low,
+        values[0],
+        nulls[0],
     )
     if distinct.shape[0]:
         seen, stamps = _hash_table(count)
@@ -149,7 +171,7 @@ def _fold_whole(  # type: ignore[no-untyped-def]  # Numba infers
 
 @njit(cache=True, nogil=True)
 def _fold_parts(  # type: ignore[no-untyped-def]
-    buffer, at, count, width, now_us, words, tags, first, order, distinct, values, nulls
+    buffer, at, count, width, now_us, words, wanted, tags, first, order, distinct, values, nulls
 ):
     high = np.empty(tags.shape[0], dtype=np.int64)
     low = np.empty(tags.shape[0], dtype=np.int64)
@@ -160,7 +182,7 @@ def _fold_parts(  # type: ignore[no-untyped-def]
     stamp = 0
     for e in range(at.shape[0]):
         _fold(
-            buffer, at[e], count[e], width, now_us[e], words, tags, first, order, high, low,
+            buffer, at[e], count[e], width, now_us[e], words, wanted, tags, first, order, high, low,
             values[e], nulls[e],
         )  # fmt: skip
         if distinct.shape[0]:
@@ -172,7 +194,7 @@ def _fold_parts(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _fold(  # type: ignore[no-untyped-def]
-    buffer, at, count, width, now_us, words, tags, first, order, high, low, values, nulls
+    buffer, at, count, width, now_us, words, wanted, tags, first, order, high, low, values, nulls
 ):
     """All tags but the distinct ones. `low` is each window's open end, `high` the upper limbs."""
     for t in range(tags.shape[0]):
@@ -188,10 +210,10 @@ def _fold(  # type: ignore[no-untyped-def]
         if time_us > now_us:
             break
         for word in range(words):
-            bits = np.uint64(buffer[row + MASK + word])
+            bits = np.uint64(buffer[row + MASK + word]) & wanted[word]
             while bits:
-                lowest = bits & (~bits + np.uint64(1))
-                bit = word * WORD_BITS + _index(lowest)
+                lowest = bits & (~bits + ONE)
+                bit = word * WORD_BITS + PLACES[(lowest * DE_BRUIJN) >> SHIFT]
                 bits ^= lowest
                 for i in range(first[bit], first[bit + 1]):
                     t = order[i]
@@ -237,25 +259,6 @@ def _fold(  # type: ignore[no-untyped-def]
             nulls[t] = nulls[t] or not np.isfinite(doubles[t])
         if nulls[t]:
             values[t] = 0
-
-
-@njit(cache=True, nogil=True)
-def _index(lowest):  # type: ignore[no-untyped-def]
-    """The number of the only bit that is set."""
-    place = 0
-    if lowest & np.uint64(0xFFFFFFFF00000000):
-        place += 32
-    if lowest & np.uint64(0xFFFF0000FFFF0000):
-        place += 16
-    if lowest & np.uint64(0xFF00FF00FF00FF00):
-        place += 8
-    if lowest & np.uint64(0xF0F0F0F0F0F0F0F0):
-        place += 4
-    if lowest & np.uint64(0xCCCCCCCCCCCCCCCC):
-        place += 2
-    if lowest & np.uint64(0xAAAAAAAAAAAAAAAA):
-        place += 1
-    return place
 
 
 @njit(cache=True, nogil=True)

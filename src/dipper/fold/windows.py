@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from dipper.fold.bits import DE_BRUIJN, ONE, PLACES, SHIFT
 from dipper.fold.records import MASK, TIME, WORD_BITS, Matrix
 
 Numbers = npt.NDArray[np.int64]
@@ -32,9 +33,13 @@ class Watch(NamedTuple):
 
 @dataclass(frozen=True)
 class WatchTable:
-    """Watched windows by bit: `windows[first[b]:first[b + 1]]`; make it with `watch_table`."""
+    """Watched windows by bit: `windows[first[b]:first[b + 1]]`; make it with `watch_table`.
+
+    `wanted` are the watched bits, by word.
+    """
 
     words: int
+    wanted: npt.NDArray[np.uint64]
     first: Numbers
     windows: Numbers
     per_row_max: int
@@ -44,8 +49,13 @@ def watch_table(watches: Sequence[Watch], words: int) -> WatchTable:
     """The arrays for these watches; equal ones count once."""
     known = sorted(set(watches))
     bits = np.array([watch.bit for watch in known], dtype=np.int64)
+    wanted = [
+        sum(1 << bit % WORD_BITS for bit in {w.bit for w in known} if bit // WORD_BITS == word)
+        for word in range(words)
+    ]
     return WatchTable(
         words=words,
+        wanted=np.array(wanted, dtype=np.uint64),
         first=np.searchsorted(bits, np.arange(words * WORD_BITS + 1)).astype(np.int64),
         windows=np.array([watch.window_us for watch in known], dtype=np.int64),
         per_row_max=1 + len({watch.window_us for watch in known if watch.window_us}),
@@ -91,7 +101,8 @@ def changes_in_buffer(
     starts = np.zeros(len(at) + 1, dtype=np.int64)
     following = np.empty(len(at), dtype=np.int64)
     _moments_of_many(
-        buffer, at, count, width, after_us, until_us, table.words, table.first, table.windows,
+        buffer, at, count, width, after_us, until_us, table.words, table.wanted, table.first,
+        table.windows,
         moments, starts, following,
     )  # fmt: skip
     return starts, moments[: starts[-1]], following
@@ -102,6 +113,7 @@ def _between(
 ) -> tuple[int, int]:
     found: tuple[int, int] = _moments(
         rows.reshape(-1), 0, len(rows), rows.shape[1], after_us, until_us, table.words,
+        table.wanted,
         table.first, table.windows, moments, 0,
     )  # fmt: skip
     return found
@@ -113,18 +125,31 @@ def _room(rows: int, table: WatchTable) -> Numbers:
 
 @njit(cache=True, nogil=True)
 def _moments_of_many(  # type: ignore[no-untyped-def]  # Numba infers
-    buffer, at, count, width, after_us, until_us, words, first, windows, moments, starts, following
+    buffer,
+    at,
+    count,
+    width,
+    after_us,
+    until_us,
+    words,
+    wanted,
+    first,
+    windows,
+    moments,
+    starts,
+    following,
 ):
     for s in range(at.shape[0]):
         starts[s + 1], following[s] = _moments(
-            buffer, at[s], count[s], width, after_us[s], until_us, words, first, windows, moments,
+            buffer, at[s], count[s], width, after_us[s], until_us, words, wanted, first, windows,
+            moments,
             starts[s],
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
 def _moments(  # type: ignore[no-untyped-def]
-    buffer, at, count, width, after_us, until_us, words, first, windows, moments, start
+    buffer, at, count, width, after_us, until_us, words, wanted, first, windows, moments, start
 ):
     """Write the moments behind `start`, sorted and each once; give their end and what follows."""
     noted = start
@@ -136,20 +161,19 @@ def _moments(  # type: ignore[no-untyped-def]
         is_watched = False
         own = noted
         for word in range(words):
-            bits = np.uint64(buffer[row + MASK + word])
-            place = word * WORD_BITS
+            bits = np.uint64(buffer[row + MASK + word]) & wanted[word]
             while bits:
-                if bits & np.uint64(1):
-                    for i in range(first[place], first[place + 1]):
-                        is_watched = True
-                        if windows[i]:
-                            leaves = time_us + windows[i]
-                            if leaves > until_us:
-                                following = min(following, leaves)
-                            elif leaves > after_us:
-                                noted = _note(moments, own, noted, leaves)
-                bits >>= np.uint64(1)
-                place += 1
+                is_watched = True
+                lowest = bits & (~bits + ONE)
+                bits ^= lowest
+                bit = word * WORD_BITS + PLACES[(lowest * DE_BRUIJN) >> SHIFT]
+                for i in range(first[bit], first[bit + 1]):
+                    if windows[i]:
+                        leaves = time_us + windows[i]
+                        if leaves > until_us:
+                            following = min(following, leaves)
+                        elif leaves > after_us:
+                            noted = _note(moments, own, noted, leaves)
         if is_watched:
             if time_us > until_us:
                 following = min(following, time_us)

@@ -11,7 +11,6 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
 from dipper.fold.records import MASK, TIME, WORD_BITS, Matrix, RecordLayout, insert
@@ -26,13 +25,13 @@ from dipper.profile.id_state import (
     flags_of,
 )
 from dipper.profile.identity import Key
+from dipper.profile.rows import KeptText
 
 RECORDS_MAX = 4_096
 UNTOUCHED = 2**63 - 1
 
 _ORDER_KEY = struct.Struct("<3q")
 _BEFORE_ALL = (NEVER_US - 1, 0, 0)
-_ENCODE = msgspec.msgpack.Encoder().encode
 
 
 class WorkFamily(NamedTuple):
@@ -99,7 +98,7 @@ class IdWork:
         if since_us < self.touched_us:
             self.touched_us = since_us
 
-    def add(self, row: bytes, mask: int, time_us: int, texts: Sequence[tuple[int, str]]) -> None:
+    def add(self, row: bytes, mask: int, time_us: int, texts: Sequence[KeptText]) -> None:
         """A record with its condition bits and the texts that it refers to."""
         family = self.family
         if time_us <= family.horizon_us and not mask & family.lifetime_mask:
@@ -110,16 +109,14 @@ class IdWork:
         if texts:
             self._keep_texts(texts)
 
-    def _keep_texts(self, texts: Sequence[tuple[int, str]]) -> None:
+    def _keep_texts(self, texts: Sequence[KeptText]) -> None:
         stored = b""
         if self._facts is None and self._data is not None:
             stored = bytes(self._data[HEADER_BYTES : HEADER_BYTES + self._facts_bytes])
-        for hashed, text in texts:
+        for kept in texts:
             # Nearly always the text is there: its bytes are looked for before anything is decoded.
-            if not (stored and _ENCODE(hashed) + _ENCODE(text) in stored) and (
-                hashed not in self.facts.texts
-            ):
-                self.facts.texts[hashed] = text
+            if kept.stored not in stored and kept.hash not in self.facts.texts:
+                self.facts.texts[kept.hash] = kept.text
                 self.is_changed = True
 
     def to_bytes(self) -> bytes:

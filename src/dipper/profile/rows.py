@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import msgspec
+
 from dipper.engine.record import Event
 from dipper.expr.parse import Expression, parse
 from dipper.expr.python import compile_mask
@@ -26,7 +28,9 @@ from dipper.spec.kinds.property import Property
 from dipper.spec.program import Program
 from dipper.spec.scope import event_scope
 
-HASHES_MAX = 4_096
+TEXTS_MAX = 4_096
+
+_ENCODE = msgspec.msgpack.Encoder().encode
 
 
 class Condition(NamedTuple):
@@ -35,6 +39,14 @@ class Condition(NamedTuple):
     events: tuple[str, ...]
     where: str
     property: str
+
+
+class KeptText(NamedTuple):
+    """A text, its hash, and both as they stand among the stored facts of an id (msgpack)."""
+
+    hash: int
+    text: str
+    stored: bytes
 
 
 class RowMaker:
@@ -66,12 +78,10 @@ class RowMaker:
         self._texts = [(i, name in texts) for i, name in enumerate(used) if types[name] == "text"]
         forms = [_form(by_slot.get(slot), types) for slot in range(layout.slots)]
         self._pack = struct.Struct(f"<5q{layout.words}Q{''.join(forms)}").pack
-        self._hashes: dict[str, int] = {}
+        self._known: dict[str, KeptText] = {}
 
-    def row(
-        self, event: Event, order: int, claim: int
-    ) -> tuple[bytes, int, Sequence[tuple[int, str]]]:
-        """The row, its condition bits, and the texts (hash, text) that tags may have to give.
+    def row(self, event: Event, order: int, claim: int) -> tuple[bytes, int, Sequence[KeptText]]:
+        """The row, its condition bits, and the texts that tags may have to give.
 
         An event for which no condition holds has no bits: its row need not be kept.
         """
@@ -85,13 +95,14 @@ class RowMaker:
         if not mask:
             return b"", 0, ()
         slots = list(self._take(values))
-        kept: list[tuple[int, str]] = []
+        kept: list[KeptText] = []
         for place, is_kept in self._texts:
             text: Any = slots[place]
             if text is not None:
-                slots[place] = hashed = self._hash(text)
+                known = self._known.get(text) or self._new(text)
+                slots[place] = known.hash
                 if is_kept:
-                    kept.append((hashed, text))
+                    kept.append(known)
         for place in self._doubles:
             number: Any = slots[place]
             # Adding zero makes -0.0 and 0.0 one number: they are equal and their bits are not.
@@ -102,14 +113,13 @@ class RowMaker:
         row = self._pack(event.time_us, event.seq, order, claim, self._code, *words, *slots)
         return row, mask, kept
 
-    def _hash(self, text: str) -> int:
-        """The hash of a text; most texts come again, so the last ones are remembered."""
-        hashed = self._hashes.get(text)
-        if hashed is None:
-            if len(self._hashes) >= HASHES_MAX:
-                self._hashes.clear()
-            hashed = self._hashes[text] = hash64(text)
-        return hashed
+    def _new(self, text: str) -> KeptText:
+        """Most texts come again, so the last ones are remembered."""
+        if len(self._known) >= TEXTS_MAX:
+            self._known.clear()
+        hashed = hash64(text)
+        known = self._known[text] = KeptText(hashed, text, _ENCODE(hashed) + _ENCODE(text))
+        return known
 
 
 def _form(name: str | None, types: Mapping[str, Type]) -> str:
@@ -224,4 +234,4 @@ def _colour(wanted: Mapping[str, set[str]]) -> dict[str, int]:
     return slots
 
 
-Maker = Callable[[Event, int, int], tuple[bytes, int, Sequence[tuple[int, str]]]]
+Maker = Callable[[Event, int, int], tuple[bytes, int, Sequence[KeptText]]]
