@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from dipper.engine.embedded import lake_erasure
 from dipper.engine.embedded.compaction import NewRun, partition_of, plan
-from dipper.engine.embedded.lake_cluster import Cut, Spill, in_order, read_part, slices
+from dipper.engine.embedded.lake_cluster import Cut, Spill, in_order, joined, read_part, slices
 from dipper.engine.embedded.lake_partition import (
     BUCKETS,
     FRESH,
@@ -27,7 +27,7 @@ from dipper.engine.embedded.lake_partition import (
     fixed_buckets,
     oldest_month,
 )
-from dipper.engine.embedded.lake_properties import promote
+from dipper.engine.embedded.lake_properties import completed, promote
 from dipper.engine.embedded.lake_schema import PARTITIONS, timelines_schema
 from dipper.engine.embedded.lake_table import (
     SPILL,
@@ -179,7 +179,8 @@ class EmbeddedLake:
                 where="lake",
                 hint="Declare the properties first.",
             )
-        return promote(table, schema).cast(schema)
+        late = pa.schema([field for field in schema if field.name not in table.column_names])
+        return completed(promote(table, late) if len(late) else table, schema).cast(schema)
 
     def _discard(self, files: Sequence[TableFile]) -> None:
         for file in files:
@@ -239,30 +240,30 @@ class EmbeddedLake:
 
     def _compact(self, found: Committed, fresh: Sequence[TableFile]) -> None:
         oldest = oldest_month(self._clock())
-        cut = Cut(self._read(fresh), self.buckets, oldest)
-        places = dict(cut.parts)
-        gone = {file.path for file in fresh}
-        runs = plan(places, [file for file in found.files if file.path not in gone], oldest)
-        if not runs:
-            return
-
-        def written(run: NewRun) -> TableFile:
-            mine = places.get(run.partition)
-            rows = self._read(run.inputs) if mine is None else cut.rows(mine)
-            if mine is not None and run.inputs:
-                rows = pa.concat_tables([rows, self._read(run.inputs)])
-            return self._write(run.partition, in_order(rows) if run.inputs else rows)
-
         with ThreadPoolExecutor(self._threads) as pool:
-            added = list(pool.map(written, runs))
-        removed = [*fresh, *(file for run in runs for file in run.inputs)]
-        self._table.commit(added, removed, base=found)
+            cut = Cut(self._read(fresh, pool.map), self.buckets, oldest)
+            places = dict(cut.parts)
+            gone = {file.path for file in fresh}
+            runs = plan(places, [file for file in found.files if file.path not in gone], oldest)
 
-    def _read(self, files: Sequence[TableFile]) -> pa.Table:
+            def written(run: NewRun) -> TableFile:
+                mine = places.get(run.partition)
+                rows = [] if mine is None else [cut.rows(mine)]
+                if run.inputs:
+                    rows = [in_order(joined([*rows, self._read(run.inputs)]))]
+                return self._write(run.partition, rows[0])
+
+            added = list(pool.map(written, runs))
+        if added:
+            removed = [*fresh, *(file for run in runs for file in run.inputs)]
+            self._table.commit(added, removed, base=found)
+
+    def _read(
+        self, files: Sequence[TableFile], each: Callable[..., Iterable[pa.Table]] = map
+    ) -> pa.Table:
         schema = self.schema
-        if not files:
-            return schema.empty_table()
-        return pa.concat_tables(self._table.load(file, schema) for file in files)
+        tables = list(each(lambda file: self._table.load(file, schema), files))
+        return joined(tables, each) if tables else schema.empty_table()
 
     def erase(self, ids: Sequence[str]) -> int:
         """Remove the ids' own rows, and their role and personal properties from the rows of

@@ -7,9 +7,10 @@ files, each of which then fits: every row is written twice, every subject once.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -55,6 +56,14 @@ class Cut:
         found = Moments(*(each[places] for each in self._moments))
         order = sort_order(self._keys[places], found)
         return self._table.take(pa.array(places if order is None else places[order]))
+
+
+def joined(tables: Sequence[pa.Table], each: Callable[..., Iterable[Any]] = map) -> pa.Table:
+    """The tables one after the other, every column in one piece; a column that some of them have
+    not is empty there."""
+    table = pa.concat_tables(tables, promote_options="default")
+    columns = each(lambda column: column.combine_chunks(), table.columns)
+    return pa.Table.from_arrays(list(columns), names=table.column_names)
 
 
 def in_order(table: pa.Table) -> pa.Table:

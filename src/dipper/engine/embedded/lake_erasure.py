@@ -19,11 +19,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dipper.engine.embedded.lake_file import read_file
+from dipper.engine.embedded.lake_file import filled_columns, read_file
 from dipper.engine.embedded.lake_schema import ROLE_COLUMNS
 from dipper.engine.embedded.lake_table import LakeTable, TableFile
 
 ID_COLUMNS = ("id", "claim", *ROLE_COLUMNS)
+_NAMING = frozenset({*ID_COLUMNS, "subjects"})
 _RECORD = ("partition", "offset", "role", "first_row")
 
 
@@ -73,7 +74,7 @@ def _again(table: LakeTable, clean: Clean, each: Touched) -> TableFile | None:
 def redact_timelines(table: LakeTable, ids: Sequence[str], personal: Iterable[str]) -> Redact:
     """Own rows go, rows of others are emptied of the ids, `personal` and undeclared properties."""
     erased = pa.array(sorted(set(ids)), pa.string())
-    emptied = [*personal, "extra"]
+    theirs = [*personal, "extra"]
 
     def prepared(touched: Sequence[Touched]) -> Clean:
         heirs = _heirs(table, touched)
@@ -82,10 +83,7 @@ def redact_timelines(table: LakeTable, ids: Sequence[str], personal: Iterable[st
             hit = np.zeros(rows.num_rows, bool)
             hit[each.rows] = True
             rows = _set(rows, "first_row", _first_rows(rows, heirs))
-            rows = without_ids(rows, erased)
-            for name in emptied:
-                if name in rows.column_names:
-                    rows = _set(rows, name, emptied_where(rows[name], hit))
+            rows = emptied(without_ids(rows, erased), theirs, hit)
             stay = np.ones(rows.num_rows, bool)
             stay[each.own] = False
             return rows.filter(pa.array(stay))
@@ -97,57 +95,48 @@ def redact_timelines(table: LakeTable, ids: Sequence[str], personal: Iterable[st
 
 def without_ids(rows: pa.Table, erased: pa.Array) -> pa.Table:
     """The same rows with the ids taken out of roles and claims."""
-    for name in ID_COLUMNS:
-        if name in rows.column_names and name != "id":
-            rows = _set(rows, name, emptied_where(rows[name], _named(rows[name], erased)))
-    others = rows["subjects"].cast(pa.string()).to_pylist()
-    gone = set(erased.to_pylist())
-    kept = [None if text is None else _without_roles(text, gone) for text in others]
-    return _set(rows, "subjects", pa.array(kept, pa.string()))
+    for name in _roles(rows):
+        rows = emptied(rows, [name], _named(rows[name], erased))
+    if "subjects" in rows.column_names:
+        gone = set(erased.to_pylist())
+        kept = [
+            None if t is None else _without_roles(t, gone) for t in rows["subjects"].to_pylist()
+        ]
+        rows = _set(rows, "subjects", pa.array(kept, pa.string()))
+    return rows
 
 
-def emptied_where(column: pa.ChunkedArray, where: np.ndarray) -> pa.Array:
-    """The column with NULL in these rows."""
-    array = column.combine_chunks()
-    if not where.any():
-        return array
-    mask = pa.array(where)
-    if pa.types.is_dictionary(array.type):
-        codes = pc.if_else(mask, pa.scalar(None, array.indices.type), array.indices)
-        return pa.DictionaryArray.from_arrays(codes, array.dictionary)
-    return pc.if_else(mask, pa.scalar(None, array.type), array)
+def emptied(rows: pa.Table, names: Iterable[str], where: np.ndarray) -> pa.Table:
+    """The same rows without the values of these columns where the mask says so."""
+    for name in names:
+        if name in rows.column_names:
+            nothing = pa.scalar(None, rows[name].type)
+            rows = _set(rows, name, pc.if_else(pa.array(where), nothing, rows[name]))
+    return rows
+
+
+def _roles(rows: pa.Table) -> list[str]:
+    return [name for name in rows.column_names if name in ID_COLUMNS and name != "id"]
 
 
 def _touched(table: LakeTable, file: TableFile, erased: pa.Array) -> Touched:
-    known = table.schema.names[: file.columns]
-    names = [name for name in (*ID_COLUMNS, "subjects") if name in known]
-    rows = read_file(table.folder / file.path, names, names)
-    own = _named(rows["id"], erased) if "id" in names else np.zeros(rows.num_rows, bool)
+    path = table.folder / file.path
+    rows = read_file(path, [name for name in filled_columns(path) if name in _NAMING])
+    nobody = np.zeros(file.rows, bool)
+    own = _named(rows["id"], erased) if "id" in rows.column_names else nobody
     found = own.copy()
-    for name in ID_COLUMNS:
-        if name in names and name != "id":
-            found |= _named(rows[name], erased)
-    gone = set(erased.to_pylist())
-    found |= _where(rows["subjects"], lambda text: _without_roles(text, gone) != text)
+    for name in _roles(rows):
+        found |= _named(rows[name], erased)
+    if "subjects" in rows.column_names:
+        gone = set(erased.to_pylist())
+        others = rows["subjects"].to_pylist()
+        found |= [text is not None and _without_roles(text, gone) != text for text in others]
     return Touched(file, np.flatnonzero(found), np.flatnonzero(own))
 
 
 def _named(column: pa.ChunkedArray, erased: pa.Array) -> np.ndarray:
     """Which rows hold one of the ids."""
-    array = column.combine_chunks()
-    known = pc.is_in(array.dictionary, value_set=erased).to_numpy(zero_copy_only=False)
-    return _by_code(array, known)
-
-
-def _where(column: pa.ChunkedArray, holds: Callable[[str], bool]) -> np.ndarray:
-    array = column.combine_chunks()
-    known = np.array([holds(value) for value in array.dictionary.to_pylist()], bool)
-    return _by_code(array, known)
-
-
-def _by_code(array: pa.DictionaryArray, known: np.ndarray) -> np.ndarray:
-    none = len(known)
-    return np.append(known, False)[array.indices.fill_null(none).to_numpy()]
+    return pc.is_in(column, value_set=erased).to_numpy().astype(bool)
 
 
 def _without_roles(text: str, gone: set[str]) -> str | None:
@@ -185,5 +174,5 @@ def _first_rows(rows: pa.Table, heirs: dict[tuple[int, int], str]) -> pa.Array:
     return pa.array([first or heirs.get((p, at)) == role for p, at, role, first in names])
 
 
-def _set(rows: pa.Table, name: str, column: pa.Array) -> pa.Table:
+def _set(rows: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:
     return rows.set_column(rows.column_names.index(name), name, column)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from dipper.engine.embedded import lake_erasure
+from dipper.engine.embedded.lake_cluster import joined
 from dipper.engine.embedded.lake_partition import month_codes, month_text, oldest_month
 from dipper.engine.embedded.lake_schema import ROLE_COLUMNS, role_columns
 from dipper.engine.embedded.lake_table import CommittedFirst, LakeTable, TableFile
@@ -109,8 +110,8 @@ class FailedEvents:
             for month in sorted(month or "" for month in months):
                 files = [file for file in found.files if (file.values["month"] or "") == month]
                 if len(files) > FILES_PER_MONTH:
-                    rows = pa.concat_tables(self._table.load(f, SCHEMA) for f in files)
-                    added = self._table.write(rows.combine_chunks(), files[0].values)
+                    rows = joined([self._table.load(file, SCHEMA) for file in files])
+                    added = self._table.write(rows, files[0].values)
                     self._table.commit([added], files, base=found)
                     found = self._table.read()
                     moved += added.rows
@@ -131,7 +132,4 @@ def _emptied(rows: pa.Table, touched: np.ndarray, erased: pa.Array) -> pa.Table:
     hit = np.zeros(rows.num_rows, bool)
     hit[touched] = True
     rows = lake_erasure.without_ids(rows, erased)
-    for name in _PERSONAL:
-        emptied = lake_erasure.emptied_where(rows[name], hit)
-        rows = rows.set_column(rows.column_names.index(name), name, emptied)
-    return rows
+    return lake_erasure.emptied(rows, _PERSONAL, hit)

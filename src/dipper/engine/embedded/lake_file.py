@@ -12,19 +12,30 @@ import os
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-COMPRESSION = "snappy"
-"""Read by every engine; measured equal to lz4 in size and speed (ADR 0005)."""
-
 ROW_GROUP_ROWS = 1_048_576
+
 # Keys and ids of a bucket stay a dictionary up to this size: a fold then reads codes.
 _DICTIONARY_BYTES = 16 << 20
-_PLAIN = {"time", "original", "sent", "received", "order_hash", "offset", "message_id"}
+
+# Written in every row: Parquet then needs no list of what is missing, which halves their reading.
+REQUIRED = frozenset(
+    {"partition", "offset", "first_row", "kind", "subject", "event", "time", "seq", "order_hash"}
+)
 _STATISTICS = ("partition", "offset", "time")
+FEW_VALUES = frozenset(
+    {"role", "kind", "event", "type", "source", "trust", "scenario", "channel", "program"}
+    | {"campaign", "link", "placement", "org_unit", "staff", "partner", "legal_entity"}
+)
+"""Texts that repeat few values and name nobody: codes wherever they are read."""
+
+_RANDOM = frozenset({"order_hash"})
+_HOT = FEW_VALUES | {"subject"}
+_COLD = frozenset({"message_id", "extra"})
 
 
 def new_name(columns: int) -> str:
@@ -40,55 +51,66 @@ def columns_of(path: str | Path) -> int:
 def write_file(table: pa.Table, path: Path) -> int:
     """Write the rows in their order and sync file and folder; gives the size in bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    fields = [field.with_nullable(field.name not in REQUIRED) for field in table.schema]
+    # A column without any value has nothing to tell but that: `filled_columns` reads it.
+    empty = [name for name in table.column_names if table[name].null_count == table.num_rows]
     pq.write_table(
-        used_values(table),
+        table.cast(pa.schema(fields)),
         path,
-        compression=COMPRESSION,
         row_group_size=ROW_GROUP_ROWS,
-        use_dictionary=[name for name in table.column_names if name not in _PLAIN],
         dictionary_pagesize_limit=_DICTIONARY_BYTES,
-        write_statistics=[name for name in _STATISTICS if name in table.column_names],
+        write_statistics=[*(n for n in _STATISTICS if n in table.column_names), *empty],
         store_schema=False,
+        **_encodings(table.schema),
     )
     sync(path)
     sync(path.parent)
     return path.stat().st_size
 
 
-def read_file(
-    path: str | Path, columns: Sequence[str] | None = None, dictionary: Iterable[str] = ()
-) -> pa.Table:
-    """The file's rows, all columns or some; `dictionary` columns come as codes and values."""
+def read_file(path: str | Path, columns: Sequence[str], dictionary: Iterable[str] = ()) -> pa.Table:
+    """These columns of the file; those in `dictionary` come as codes and values."""
     file = pq.ParquetFile(path, read_dictionary=list(dictionary))
     try:
-        return file.read(columns=None if columns is None else list(columns), use_threads=False)
+        return file.read(columns=list(columns), use_threads=False)
     finally:
         file.close()
 
 
-def used_values(table: pa.Table) -> pa.Table:
-    """The same rows, coded columns without values that no row has.
+def filled_columns(path: str | Path) -> list[str]:
+    """The columns that have a value in some row."""
+    metadata = pq.read_metadata(path)
+    groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
+    return [
+        name
+        for at, name in enumerate(metadata.schema.names)
+        if any(_has_value(group.column(at).statistics, group.num_rows) for group in groups)
+    ]
 
-    Parquet would store those too: large, and an erased id among them would stay for ever.
-    """
-    for at, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(at, field.name, _used(table[field.name].combine_chunks()))
-    return table
+
+def _has_value(statistics: pq.Statistics | None, rows: int) -> bool:
+    return statistics is None or not statistics.has_null_count or statistics.null_count < rows
 
 
-def _used(column: pa.DictionaryArray) -> pa.DictionaryArray:
-    count = len(column.dictionary)
-    codes = column.indices.fill_null(count).to_numpy()
-    used = np.bincount(codes, minlength=count + 1)[:count] > 0
-    if used.all():
-        return column
-    places = np.append(np.cumsum(used) - 1, 0).astype(np.int32)
-    missing = codes == count
-    return pa.DictionaryArray.from_arrays(
-        pa.array(places[codes], pa.int32(), mask=missing if missing.any() else None),
-        column.dictionary.take(pa.array(np.flatnonzero(used))),
-    )
+def _encodings(schema: pa.Schema) -> dict[str, Any]:
+    """How each column is written. What folds read is not compressed: codes and packed differences
+    are small already, and unpacking them costs less than any codec (measured in ADR 0005)."""
+    packed = [f.name for f in schema if _is_whole(f.type) and f.name not in _RANDOM]
+    plain = {*packed, *_RANDOM, *_COLD}
+    return {
+        "use_dictionary": [name for name in schema.names if name not in plain],
+        "column_encoding": dict.fromkeys(packed, "DELTA_BINARY_PACKED"),
+        "compression": {field.name: _codec(field) for field in schema},
+    }
+
+
+def _codec(field: pa.Field) -> str:
+    is_hot = field.name in _HOT or _is_whole(field.type) or pa.types.is_boolean(field.type)
+    return "none" if is_hot else "zstd"
+
+
+def _is_whole(kind: pa.DataType) -> bool:
+    return pa.types.is_int64(kind) or pa.types.is_timestamp(kind) or pa.types.is_date32(kind)
 
 
 def sync(path: Path) -> None:

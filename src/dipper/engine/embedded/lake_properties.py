@@ -70,20 +70,29 @@ def read_properties(
     return columns | {"extra": pa.array(extra, pa.string())}
 
 
-def promote(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The rows of an older file with the columns of `schema`: a property that was not declared
-    when they were written moves from `extra` into its column."""
-    missing = [field for field in schema if field.name not in table.column_names]
-    if not missing:
-        return table.select(schema.names)
+def promote(table: pa.Table, late: pa.Schema) -> pa.Table:
+    """The same rows with columns for properties that were not declared when they were written:
+    their values move out of `extra`."""
     type_names = {kind: type_name for type_name, kind in PROPERTY_TYPES.items()}
-    properties = {field.name: type_names[field.type] for field in missing}
-    extra = table["extra"].cast(pa.string()).to_pylist()
-    found = read_properties([None if raw is None else raw.encode() for raw in extra], properties)
+    raws = [None if raw is None else raw.encode() for raw in table["extra"].to_pylist()]
+    found = read_properties(raws, {field.name: type_names[field.type] for field in late})
     table = table.drop_columns("extra")
     for name, column in found.items():
         table = table.append_column(name, column)
-    return table.select(schema.names)
+    return table
+
+
+def completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The same rows with the columns of `schema`, in its order; those it had not are empty."""
+    return pa.Table.from_arrays(
+        [
+            table[field.name]
+            if field.name in table.column_names
+            else pa.nulls(table.num_rows, field.type)
+            for field in schema
+        ],
+        names=schema.names,
+    )
 
 
 def column_sql(name: str) -> str:

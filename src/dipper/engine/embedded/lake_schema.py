@@ -79,10 +79,13 @@ ENVELOPE = pa.schema(
 PARTITIONS = ("kind", "month", "bucket")
 """Partition columns of the Delta table; only `kind` stands in the files too."""
 
-FEW_VALUES = frozenset(
-    {"role", "kind", "claim", "event", "type", "source", "trust", "program", *_TEXTS}
-)
-"""Text columns that repeat few values: read as dictionaries."""
+
+def read_as_codes(schema: pa.Schema) -> frozenset[str]:
+    """Columns that a fold reads as codes and values: keys and all texts but those that hardly ever
+    repeat."""
+    texts = {field.name for field in schema if field.type in (pa.string(), pa.binary())}
+    return frozenset(texts - {"message_id", "extra"})
+
 
 _KIND_OF_ROLE = {role: role for role in ROLE_COLUMNS} | {"operator": "person"}
 

@@ -30,8 +30,16 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, PostCommitHookProperties, RemoveAction
 
 from dipper.engine.embedded.folder_lock import FolderLock
-from dipper.engine.embedded.lake_file import columns_of, new_name, read_file, sync, write_file
-from dipper.engine.embedded.lake_properties import promote
+from dipper.engine.embedded.lake_file import (
+    FEW_VALUES,
+    columns_of,
+    filled_columns,
+    new_name,
+    read_file,
+    sync,
+    write_file,
+)
+from dipper.engine.embedded.lake_properties import completed, promote
 from dipper.kit.clock import SECOND_US, Clock, from_datetime, to_iso
 from dipper.kit.errors import Conflict, Unavailable
 
@@ -194,20 +202,14 @@ class LakeTable:
         return {partition: at for partition, at in found.items() if at is not None}
 
     def load(self, file: TableFile, schema: pa.Schema) -> pa.Table:
-        """All rows of a file with the columns of `schema` (those of the table, or their first),
-        texts as codes; properties that were not declared yet come out of `extra`."""
+        """All rows of a file with the columns of `schema` (those of the table, or their first)
+        that have a value in some row. Texts of few values come as codes; properties that were
+        not declared yet come out of `extra`."""
         known = schema.names[: file.columns]
-        table = promote(read_file(self.folder / file.path, known, coded(schema)), schema)
-        return table.cast(
-            pa.schema(
-                [
-                    field.with_type(pa.dictionary(pa.int32(), field.type))
-                    if field.name in coded(schema)
-                    else field
-                    for field in schema
-                ]
-            )
-        )
+        filled = [name for name in filled_columns(self.folder / file.path) if name in known]
+        table = read_file(self.folder / file.path, filled, FEW_VALUES.intersection(filled))
+        late = pa.schema([field for field in schema if field.name not in known])
+        return promote(table, late) if "extra" in filled and len(late) else table
 
     def refresh(self) -> None:
         """Come to the newest version, whatever happened to the log meanwhile."""
@@ -243,7 +245,9 @@ class LakeTable:
                 self._sync_log(self._delta.version())
 
     def write(self, table: pa.Table, values: Mapping[str, str | None]) -> TableFile:
-        """Write a file that no version knows yet; call inside `writing`."""
+        """Write a file that no version knows yet; call inside `writing`. Columns that the rows
+        have not are empty in the file."""
+        table = completed(table, self.schema)
         place = [value for value in (values[name] for name in self.partition_by) if value]
         path = Path(*place, new_name(table.num_columns))
         size = write_file(table, self.folder / path)
@@ -375,13 +379,6 @@ class LakeTable:
             sync(self._log)
             self._delete(older_than_s=math.inf)
             shutil.rmtree(self.folder / SPILL, ignore_errors=True)
-
-
-def coded(schema: pa.Schema) -> set[str]:
-    """The columns that are read as codes and values: texts and keys, but for those that hardly
-    ever repeat."""
-    texts = {field.name for field in schema if field.type in (pa.string(), pa.binary())}
-    return texts - {"message_id", "extra", "raw"}
 
 
 def _is_json_lines(path: Path) -> bool:

@@ -22,7 +22,7 @@ from sqlglot import exp
 
 from dipper.engine.embedded.lake_file import columns_of, read_file
 from dipper.engine.embedded.lake_properties import column_sql, missing_sql
-from dipper.engine.embedded.lake_table import coded
+from dipper.engine.embedded.lake_schema import read_as_codes
 from dipper.engine.ports import Column
 from dipper.kit.errors import BadInput, Unavailable
 
@@ -105,7 +105,7 @@ class Reader:
     def __init__(self, schema: pa.Schema, parts: Sequence[Part]) -> None:
         """`schema` is the lake's."""
         self._schema = schema
-        self._coded = coded(schema)
+        self._coded = read_as_codes(schema)
         self._parts = parts
         self._values: dict[str, dict[str | None, Any]] = {part.column.name: {} for part in parts}
         self._connection: duckdb.DuckDBPyConnection | None = None
