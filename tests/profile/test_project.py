@@ -120,3 +120,36 @@ def test_a_new_tag_over_what_is_carried_is_live_at_once(bank: Any, table_with: A
         "bills_1d", aggregate="count", event="bill_paid", where="amount_fen >= 100", window="1d"
     )
     assert bank.subject("C1", now_us=START + DAY).tags["bills_1d"] == 1
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        b"[]",
+        b'"text"',
+        b'{"amount_fen": 1e400, "biller": "w"}',
+        b'{"amount_fen": 99999999999999999999, "biller": "w"}',
+        b'{"amount_fen": 100, "biller": "\\ud800"}',
+        b'{"amount_fen": 100, "amount_fen": [1], "rate": {}}',
+        b'{"due_on": "9999-99-99", "rate": true}',
+    ],
+)
+def test_no_properties_stop_the_projector(bank: Any, properties: bytes) -> None:
+    """Values that no type holds are null; the event is projected and the next one too."""
+    payload = bank.event("bill_paid", START, person="C1").payload[:-1]
+    for name in ("bill_paid", "identify", "consent_given", "product_opened"):
+        record = bank.record(
+            RecordKind.EVENT,
+            payload.replace(b"bill_paid", name.encode()) + b',"properties":' + properties + b"}",
+        )
+        bank.project(record)
+    bank.pay(START + 1)
+    assert bank.subject("C1", now_us=START + 1).tags["bills_30d"] >= 1
+
+
+def test_a_role_that_nobody_knows_is_a_persons(bank: Any) -> None:
+    """A binding with a role of a sender's own invention still binds what its id types say."""
+    record = bank.event("subject_bound", START, person="C1")
+    payload = record.payload.replace(b'"person":', b'"household":"login:l9","person":')
+    bank.project(record._replace(payload=payload))
+    assert set(bank.subject("C1").ids) == {"customer_no:C1", "login:l9"}

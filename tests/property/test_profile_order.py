@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +251,29 @@ def test_a_device_never_merges_persons(table: TagTable, found: list[Event]) -> N
             run(made, table, apart, 3)
         keys = {text: subject.key for text, subject in subjects(made, table).items()}
     assert len({keys[text] for text in PERSONS}) == len(PERSONS)
+
+
+@given(batches, st.lists(times, min_size=1, max_size=3))
+@settings(max_examples=100, deadline=None)
+def test_a_crowd_turns_like_each_alone(
+    table: TagTable, found: list[Event], moments: list[int]
+) -> None:
+    """Ticks by kernels over many subjects and one by one announce and store the same."""
+    assert table.kinds["person"].quick is not None
+    alone = replace(
+        table, kinds={name: replace(kind, quick=None) for name, kind in table.kinds.items()}
+    )
+    with state() as one, state() as other:
+        for made, compiled in ((one, table), (other, alone)):
+            announced = []
+            for part, moment in zip(
+                np.array_split(np.arange(len(found)), len(moments)), sorted(moments), strict=True
+            ):
+                for n in part:
+                    run(made, compiled, [found[n]], 1)
+                with made.read() as reader:
+                    done = tick(reader, compiled, None, moment)
+                made.write(done.changes, {})
+                announced += [(e.message_id, e.event) for e in done.announcements]
+            made.write({"meta": {b"announced": repr(sorted(announced)).encode()}}, {})
+        assert one.dump_digest() == other.dump_digest()

@@ -17,8 +17,6 @@ from dipper.profile.id_work import UNTOUCHED, IdWork, WorkFamily
 from dipper.profile.identity import KINDS, Key, claim_of, id_type
 from dipper.profile.tags import EventPlan, TagTable, family_of
 
-_KIND_OF_ROLE = {"operator": "person", "on_behalf_of": "person"}
-
 
 class Batch:
     """The work of one batch; `finish` gives its changes."""
@@ -108,8 +106,8 @@ class Batch:
             key = hash128(text)
             data = self.reader.view("ids", key)
             if data is None:
-                known = self.table.id_kinds.get(id_type(text))
-                kind = known or _KIND_OF_ROLE.get(role, role) or "person"
+                named = role if role in KINDS else "person"
+                kind = self.table.id_kinds.get(id_type(text), named)
             else:
                 kind = KINDS[data[1] & KIND_MASK]
             work = IdWork(text, key, kind, self._families[family_of(kind)], data)

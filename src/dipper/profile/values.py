@@ -134,11 +134,18 @@ _DECODE_VALUE: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 
 def decode_properties(raw: bytes) -> dict[str, Any]:
-    """All properties of an event; a number beyond every type is None."""
+    """All properties of an event; what no property type holds is None. What is no object has none.
+
+    Collection lets only objects through; a log may come from elsewhere.
+    """
     try:
         return _DECODE(raw)
     except msgspec.DecodeError:
+        pass  # One value may be beyond every type: each is read by itself.
+    try:
         return {name: _value(text) for name, text in _DECODE_RAW(raw).items()}
+    except msgspec.DecodeError:
+        return {}
 
 
 def _value(raw: bytes) -> Any:
