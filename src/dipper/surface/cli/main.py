@@ -6,7 +6,7 @@ Exit codes: 0 fine, 1 findings or a failure of ours, 2 misuse.
 from __future__ import annotations
 
 import sys
-from importlib import import_module, metadata
+from importlib import import_module
 
 import typer
 
@@ -41,6 +41,8 @@ app = typer.Typer(
 
 def _version(show: bool) -> None:
     if show:
+        from importlib import metadata
+
         print(f"dipper {metadata.version('dipper-engine')}")
         raise typer.Exit()
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
-
 EXIT_FINE = 0
 EXIT_FINDINGS = 1
 EXIT_MISUSE = 2
@@ -16,6 +14,8 @@ EXIT_MISUSE = 2
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout, indented."""
+    import msgspec
+
     text = msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2)
     print(text.decode())
 
