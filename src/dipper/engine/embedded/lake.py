@@ -19,7 +19,15 @@ import pyarrow.compute as pc
 
 from dipper.engine.embedded import lake_erasure
 from dipper.engine.embedded.compaction import NewRun, partition_of, plan
-from dipper.engine.embedded.lake_cluster import Cut, Spill, in_order, joined, read_part, slices
+from dipper.engine.embedded.lake_cluster import (
+    Cut,
+    Spill,
+    in_order,
+    joined,
+    lean,
+    read_part,
+    slices,
+)
 from dipper.engine.embedded.lake_partition import (
     BUCKETS,
     FRESH,
@@ -180,7 +188,8 @@ class EmbeddedLake:
                 hint="Declare the properties first.",
             )
         late = pa.schema([field for field in schema if field.name not in table.column_names])
-        return completed(promote(table, late) if len(late) else table, schema).cast(schema)
+        whole = completed(promote(table, late) if len(late) else table, schema).cast(schema)
+        return lean(whole)
 
     def _discard(self, files: Sequence[TableFile]) -> None:
         for file in files:

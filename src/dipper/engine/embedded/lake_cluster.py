@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from dipper.engine.embedded.lake_file import FEW_VALUES
 from dipper.engine.embedded.lake_partition import (
     Partition,
     bucket_numbers,
@@ -58,6 +59,19 @@ class Cut:
         return self._table.take(pa.array(places if order is None else places[order]))
 
 
+def lean(table: pa.Table) -> pa.Table:
+    """The same rows as they are cheapest to move: texts of few values as codes, and without the
+    columns that have no value."""
+    found = {}
+    for name in table.column_names:
+        column = table[name]
+        if column.null_count == len(column) and len(column):
+            continue
+        few = name in FEW_VALUES and not pa.types.is_dictionary(column.type)
+        found[name] = column.dictionary_encode() if few else column
+    return pa.table(found)
+
+
 def joined(tables: Sequence[pa.Table], each: Callable[..., Iterable[Any]] = map) -> pa.Table:
     """The tables one after the other, every column in one piece; a column that some of them have
     not is empty there."""
@@ -88,7 +102,9 @@ class Spill:
         self._folder = folder / uuid.uuid4().hex
         self._buckets = buckets
         self._open = ExitStack()
-        self._writers: dict[tuple[str, int], pa.ipc.RecordBatchStreamWriter] = {}
+        self._writers: dict[tuple[str, int, int], pa.ipc.RecordBatchStreamWriter] = {}
+        self._parts: dict[tuple[str, int], list[Path]] = {}
+        self._forms: dict[str, int] = {}
 
     def __enter__(self) -> Spill:
         self._folder.mkdir(parents=True)
@@ -114,25 +130,30 @@ class Spill:
                     self._writer(kind, number, table.schema).write_table(piece)
 
     def _writer(self, kind: str, number: int, schema: pa.Schema) -> pa.ipc.RecordBatchStreamWriter:
-        if (kind, number) not in self._writers:
-            sink = self._open.enter_context(
-                pa.OSFile(str(self._folder / f"{kind}-{number}.arrow"), "wb")
-            )
+        # Tables without some column are another schema, and so another file of the same part.
+        form = self._forms.setdefault(str(schema), len(self._forms))
+        if (kind, number, form) not in self._writers:
+            path = self._folder / f"{kind}-{number}.{form}"
+            sink = self._open.enter_context(pa.OSFile(str(path), "wb"))
             options = pa.ipc.IpcWriteOptions(compression="lz4")
             writer = pa.ipc.new_stream(sink, schema, options=options)
-            self._writers[kind, number] = self._open.enter_context(writer)
-        return self._writers[kind, number]
+            self._writers[kind, number, form] = self._open.enter_context(writer)
+            self._parts.setdefault((kind, number), []).append(path)
+        return self._writers[kind, number, form]
 
-    def parts(self) -> list[Path]:
-        """The files, complete; nothing may be added any more."""
+    def parts(self) -> list[list[Path]]:
+        """The files of each kind and bucket, complete; nothing may be added any more."""
         self._open.close()
-        return sorted(self._folder.iterdir())
+        return [self._parts[key] for key in sorted(self._parts)]
 
 
-def read_part(path: Path) -> pa.Table:
-    """All rows of one spill file."""
-    with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source) as stream:
-        return stream.read_all()
+def read_part(paths: Sequence[Path]) -> pa.Table:
+    """All rows of one kind and bucket."""
+    tables = []
+    for path in paths:
+        with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source) as stream:
+            tables.append(stream.read_all())
+    return joined(tables)
 
 
 def slices(tables: Iterable[pa.Table], rows: int = SPILL_ROWS) -> Iterator[pa.Table]:
