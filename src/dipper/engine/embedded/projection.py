@@ -23,6 +23,7 @@ from sqlglot import exp
 from dipper.engine.embedded.lake_file import columns_of, read_file
 from dipper.engine.embedded.lake_properties import column_sql, missing_sql
 from dipper.engine.embedded.lake_schema import read_as_codes
+from dipper.engine.embedded.row_kernels import Values
 from dipper.engine.ports import Column
 from dipper.kit.errors import BadInput, Unavailable
 
@@ -110,8 +111,8 @@ class Reader:
         self._values: dict[str, dict[str | None, Any]] = {part.column.name: {} for part in parts}
         self._connection: duckdb.DuckDBPyConnection | None = None
 
-    def read(self, path: str, plain: Sequence[str] = ()) -> tuple[pa.Table, dict[str, np.ndarray]]:
-        """The `plain` columns as Arrow (texts as codes), and the parts' arrays, in row order.
+    def read(self, path: str, plain: Sequence[str] = ()) -> tuple[pa.Table, dict[str, Values]]:
+        """The `plain` columns as Arrow (texts as codes), and the parts' values, in row order.
 
         Raises Unavailable when the file is gone, and BadInput when SQL cannot be computed.
         """
@@ -144,18 +145,18 @@ class Reader:
             return name
         return name if part.bare is not None and part.column.dtype != TEXT else None
 
-    def _direct(self, part: Part, column: pa.ChunkedArray) -> np.ndarray:
+    def _direct(self, part: Part, column: pa.ChunkedArray) -> Values:
         array = column.combine_chunks()
         if pa.types.is_dictionary(array.type):
             values = self._by_value(part, array.dictionary.to_pylist())
             codes = array.indices
             codes = codes.fill_null(len(values) - 1) if codes.null_count else codes
-            return values[codes.to_numpy()]
+            return Values(values, codes.to_numpy())
         if pa.types.is_timestamp(array.type):
             array = array.view(pa.int64())
         elif pa.types.is_date32(array.type):
             array = array.view(pa.int32())
-        return _filled(array, part.column)
+        return Values(_filled(array, part.column), None)
 
     def _by_value(self, part: Part, values: list[str]) -> np.ndarray:
         """The part's value for each of these texts and, at the end, for NULL."""
@@ -169,9 +170,7 @@ class Reader:
             known.update(zip(new, self._evaluate(rows, [part])[0], strict=True))
         return np.array([known[value] for value in wanted])
 
-    def _computed(
-        self, path: str, known: Sequence[str], parts: list[Part]
-    ) -> dict[str, np.ndarray]:
+    def _computed(self, path: str, known: Sequence[str], parts: list[Part]) -> dict[str, Values]:
         if not parts:
             return {}
         late = [
@@ -181,7 +180,9 @@ class Reader:
         ]
         source = f"(SELECT {', '.join(['*', *late])} FROM read_parquet('{_quoted(path)}'))"  # noqa: S608
         found = self._evaluate(source, parts)
-        return {part.column.name: array for part, array in zip(parts, found, strict=True)}
+        return {
+            part.column.name: Values(array, None) for part, array in zip(parts, found, strict=True)
+        }
 
     def _evaluate(self, source: str | pa.Table, parts: Sequence[Part]) -> list[np.ndarray]:
         """The parts over all rows of a table or a FROM clause, in their order."""

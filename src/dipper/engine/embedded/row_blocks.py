@@ -14,8 +14,17 @@ import pyarrow as pa
 
 from dipper.engine.embedded.lake_cluster import key_column
 from dipper.engine.embedded.projection import Reader
+from dipper.engine.embedded.row_kernels import choose, copy_blocks, take
 from dipper.engine.embedded.subject_map import Owners
-from dipper.engine.embedded.timeline_order import Moments, Run, merge_order, run_starts, sort_order
+from dipper.engine.embedded.timeline_order import (
+    Moments,
+    Run,
+    append_order,
+    joined_moments,
+    merge_order,
+    run_starts,
+    sort_order,
+)
 
 WHERE = "(where)"
 """The name under which a condition stands among the columns."""
@@ -40,13 +49,12 @@ class Rows(NamedTuple):
         starts = np.concatenate(([0], np.cumsum(lengths)))
         # The rows of the chosen subjects: each subject's first row, and on from there.
         rows = np.arange(starts[-1]) + np.repeat(begins - starts[:-1], lengths)
-        return self.at(rows)._replace(keys=self.keys[chosen], starts=starts)
-
-    def at(self, rows: np.ndarray) -> Rows:
-        """The columns and moments at these places; keys and starts are left as they are."""
-        moments = None if self.moments is None else Moments(*(m[rows] for m in self.moments))
-        columns = {name: values[rows] for name, values in self.columns.items()}
-        return self._replace(moments=moments, columns=columns)
+        return Rows(
+            self.keys[chosen],
+            starts,
+            None if self.moments is None else _moments_at(self.moments, rows),
+            {name: take(values, rows) for name, values in self.columns.items()},
+        )
 
     def split(self, number_of: Callable[[np.ndarray], np.ndarray]) -> dict[int, Rows]:
         """The subjects by the number that the function gives their keys."""
@@ -59,16 +67,29 @@ def merge(parts: Sequence[Rows], keep_moments: bool = False) -> Rows:
     must follow each other in time."""
     if len(parts) == 1 and _is_sorted(parts[0].keys):
         return parts[0]
-    keys, starts, places = merge_order(
-        [Run(part.keys, part.starts, part.moments) for part in parts]
-    )
-    names = parts[0].columns
-    columns = {name: np.concatenate([p.columns[name] for p in parts])[places] for name in names}
-    moments = None
-    if keep_moments:
-        each = zip(*(part.moments for part in parts if part.moments), strict=True)
-        moments = Moments(*(np.concatenate(arrays)[places] for arrays in each))
+    if any(part.moments is None for part in parts):
+        return _appended(parts)
+    runs = [Run(part.keys, part.starts, part.moments) for part in parts]
+    keys, starts, places = merge_order(runs)
+    moments = _moments_at(joined_moments(runs), places) if keep_moments else None
+    columns = {
+        name: take(np.concatenate([part.columns[name] for part in parts]), places)
+        for name in parts[0].columns
+    }
     return Rows(keys, starts, moments, columns)
+
+
+def _appended(parts: Sequence[Rows]) -> Rows:
+    """Each subject's blocks one after the other, copied as they stand."""
+    keys, starts, targets = append_order([Run(part.keys, part.starts, None) for part in parts])
+    columns = {name: np.empty(starts[-1], v.dtype) for name, v in parts[0].columns.items()}
+    first = 0
+    for part in parts:
+        mine = targets[first : first + len(part.keys)]
+        for name, out in columns.items():
+            copy_blocks(out, part.columns[name], part.starts, mine)
+        first += len(part.keys)
+    return Rows(keys, starts, None, columns)
 
 
 def file_rows(
@@ -82,16 +103,20 @@ def file_rows(
         plain += ["time"]
     table, columns = reader.read(path, plain)
     subject = table["subject"].combine_chunks()
-    codes = subject.indices.to_numpy()
-    kept = _kept(table, columns, window, has_where)
-    if kept is not None:
-        codes = codes[kept]
-    if len(codes) == 0:
+    condition = columns.pop(WHERE) if has_where else None
+    time = None if window == (None, None) else _times(table)
+    rows, starts, subjects = choose(subject.indices.to_numpy(), condition, time, *window)
+    if len(subjects) == 0:
         return None
-    starts = np.concatenate(([0], np.flatnonzero(codes[1:] != codes[:-1]) + 1, [len(codes)]))
-    keys = key_column(subject.dictionary)[codes[starts[:-1]]]
-    rows = Rows(keys, starts, _moments(table) if needs_moments else None, columns)
-    return rows if kept is None else rows.at(kept)
+    moments = None
+    if needs_moments:
+        moments = _moments(table) if rows is None else _moments_at(_moments(table), rows)
+    return Rows(
+        key_column(subject.dictionary)[subjects],
+        starts,
+        moments,
+        {name: values.at(rows) for name, values in columns.items()},
+    )
 
 
 def owned_rows(
@@ -105,40 +130,25 @@ def owned_rows(
     if not owners.has(devices):
         return None
     moments = _moments(table)
-    claims = table["claim"].combine_chunks()
-    owner = owners.of(devices[subject.indices.to_numpy()], claims, moments.time)
-    mine = owner >= 0
-    kept = _kept(table, columns, window, has_where)
-    if kept is not None:
-        inside = np.zeros(len(mine), bool)
-        inside[kept] = True
-        mine &= inside
-    places = np.flatnonzero(mine)
-    if len(places) == 0:
+    codes = subject.indices.to_numpy()
+    owner = owners.of(devices[codes], table["claim"].combine_chunks(), moments.time)
+    condition = columns.pop(WHERE) if has_where else None
+    time = None if window == (None, None) else moments.time
+    chosen, _, _ = choose(codes, condition, time, *window)
+    rows = np.flatnonzero(owner >= 0) if chosen is None else chosen[owner[chosen] >= 0]
+    if len(rows) == 0:
         return None
-    row_keys = owners.persons[owner[places]]
-    rows = Rows(row_keys, np.zeros(1, np.int64), moments, columns).at(places)
-    order = sort_order(row_keys, rows.moments)
+    row_keys = owners.persons[owner[rows]]
+    order = sort_order(row_keys, _moments_at(moments, rows))
     if order is not None:
-        rows, row_keys = rows.at(order), row_keys[order]
+        rows, row_keys = rows[order], row_keys[order]
     starts = run_starts(row_keys)
-    return rows._replace(keys=row_keys[starts[:-1]], starts=starts)
-
-
-def _kept(
-    table: pa.Table, columns: dict[str, np.ndarray], window: Window, has_where: bool
-) -> np.ndarray | None:
-    """The places of the rows that count, or None for all of them."""
-    masks = [columns.pop(WHERE)] if has_where else []
-    start, end = window
-    if start is not None or end is not None:
-        time = _times(table)
-        masks += [] if start is None else [time >= start]
-        masks += [] if end is None else [time < end]
-    if not masks:
-        return None
-    inside = np.logical_and.reduce(masks)
-    return None if inside.all() else np.flatnonzero(inside)
+    return Rows(
+        row_keys[starts[:-1]],
+        starts,
+        _moments_at(moments, rows),
+        {name: values.at(rows) for name, values in columns.items()},
+    )
 
 
 def _times(table: pa.Table) -> np.ndarray:
@@ -147,6 +157,10 @@ def _times(table: pa.Table) -> np.ndarray:
 
 def _moments(table: pa.Table) -> Moments:
     return Moments(_times(table), table["seq"].to_numpy(), table["order_hash"].to_numpy())
+
+
+def _moments_at(moments: Moments, rows: np.ndarray) -> Moments:
+    return Moments(*(take(values, rows) for values in moments))
 
 
 def _is_sorted(keys: np.ndarray) -> bool:

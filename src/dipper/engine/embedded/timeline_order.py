@@ -77,17 +77,33 @@ def run_starts(keys: np.ndarray) -> np.ndarray:
 
 def merge_order(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Several runs as one: the keys, the starts, and for each row its place in the runs laid end
-    to end. Runs without moments must follow each other in time, as they are given."""
-    keys = np.concatenate([run.keys for run in runs])
+    to end. All runs have moments."""
+    keys, begins, ends = _blocks(runs)
+    return _lay_out(_by_key(keys), keys, begins, ends, *joined_moments(runs))
+
+
+def append_order(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Several runs as one, where those of a subject follow each other in time as they are given:
+    the keys, the starts, and for each block of each run the place of its first row."""
+    keys, begins, ends = _blocks(runs)
+    return _place_blocks(_by_key(keys), keys, ends - begins)
+
+
+def joined_moments(runs: Sequence[Run]) -> Moments:
+    """The moments of the runs laid end to end."""
+    each = zip(*(run.moments for run in runs if run.moments is not None), strict=True)
+    return Moments(*(np.concatenate(arrays) for arrays in each))
+
+
+def _blocks(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keys and row spans of all subjects' blocks, in the runs laid end to end."""
     bases = np.cumsum([0, *(int(run.starts[-1]) for run in runs)])
     shifted = [run.starts + base for run, base in zip(runs, bases, strict=False)]
-    begins = np.concatenate([starts[:-1] for starts in shifted])
-    ends = np.concatenate([starts[1:] for starts in shifted])
-    if any(run.moments is None for run in runs):
-        moments = [np.zeros(0, np.int64)] * 3
-    else:
-        moments = [np.concatenate(each) for each in zip(*(r.moments for r in runs), strict=True)]
-    return _lay_out(_by_key(keys), keys, begins, ends, *moments, int(bases[-1]))
+    return (
+        np.concatenate([run.keys for run in runs]),
+        np.concatenate([starts[:-1] for starts in shifted]),
+        np.concatenate([starts[1:] for starts in shifted]),
+    )
 
 
 def _by_key(keys: np.ndarray) -> np.ndarray:
@@ -187,36 +203,41 @@ def _merge(places, spare, left, middle, right, time, seq, order):  # type: ignor
 
 
 @njit(cache=True, nogil=True)
-def _lay_out(blocks, keys, begins, ends, time, seq, order, rows):  # type: ignore[no-untyped-def]
-    """Rows of each subject one after the other; sorted where blocks do not follow in time."""
-    places = np.empty(rows, np.int64)
-    spare = np.empty(rows, np.int64)
-    starts = np.empty(len(blocks) + 1, np.int64)
-    kept = np.empty((len(blocks), 2), np.uint64)
+def _place_blocks(order, keys, lengths):  # type: ignore[no-untyped-def]
+    """Blocks of one key one after the other."""
+    targets = np.empty(len(order), np.int64)
+    starts = np.empty(len(order) + 1, np.int64)
+    kept = np.empty((len(order), 2), np.uint64)
     subjects = 0
     to = 0
-    sorted_so_far = True
-    for at in range(len(blocks)):
-        block = blocks[at]
-        new = (
+    for at in range(len(order)):
+        block = order[at]
+        if (
             at == 0
             or keys[block, 0] != kept[subjects - 1, 0]
             or keys[block, 1] != kept[subjects - 1, 1]
-        )
-        if new:
-            if not sorted_so_far:
-                _sort_rows(places, spare, starts[subjects - 1], to, time, seq, order)
-            sorted_so_far = True
+        ):
             starts[subjects] = to
             kept[subjects, 0] = keys[block, 0]
             kept[subjects, 1] = keys[block, 1]
             subjects += 1
-        elif len(time) > 0 and _before(begins[block], places[to - 1], time, seq, order):
-            sorted_so_far = False
+        targets[block] = to
+        to += lengths[block]
+    starts[subjects] = to
+    return kept[:subjects], starts[: subjects + 1], targets
+
+
+@njit(cache=True, nogil=True)
+def _lay_out(blocks, keys, begins, ends, time, seq, order):  # type: ignore[no-untyped-def]
+    """Rows of each subject one after the other; sorted where blocks do not follow in time."""
+    kept, starts, targets = _place_blocks(blocks, keys, ends - begins)
+    places = np.empty(len(time), np.int64)
+    for block in range(len(begins)):
+        to = targets[block]
         for row in range(begins[block], ends[block]):
             places[to] = row
             to += 1
-    if subjects > 0 and not sorted_so_far:
-        _sort_rows(places, spare, starts[subjects - 1], to, time, seq, order)
-    starts[subjects] = to
-    return kept[:subjects], starts[: subjects + 1], places
+    spare = np.empty(len(time), np.int64)
+    for subject in range(len(kept)):
+        _sort_rows(places, spare, starts[subject], starts[subject + 1], time, seq, order)
+    return kept, starts, places
