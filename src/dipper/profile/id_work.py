@@ -138,7 +138,7 @@ class IdWork:
             assert self._data is not None
             flags = self._flags | (PROVEN if self.is_proven else 0)
             size = self._facts_bytes
-            head = self._data[HEADER_BYTES : HEADER_BYTES + (size + 7 & ~7)]  # type: ignore[assignment]
+            head = self._data[HEADER_BYTES : HEADER_BYTES + (size + 7 & ~7)]
         fixed = HEADER.pack(VERSION, flags, self.family.layout_code, size, self.last_us, trimmed_us)
         return b"".join((fixed, head, *records))
 

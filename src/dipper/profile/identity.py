@@ -105,7 +105,8 @@ def component(start: Key, links_of: Callable[[Key], Mapping[Key, Link]]) -> list
 def keep_binding(bindings: Sequence[Binding], new: Binding) -> list[Binding]:
     """The bindings with a new one, in timeline order: first and last of a pair, word and day."""
     day = new.time_us // DAY_US
-    same, kept = [new], []
+    same: list[Binding] = [new]
+    kept: list[Binding] = []
     for binding in bindings:
         is_same = (
             binding.person == new.person

@@ -197,14 +197,14 @@ def rows_of(program: Program, conditions: Iterable[Condition], kept_texts: froze
         )
         for event in codes
     }
+    reads = sorted({n for e in expressions.values() if e for n in e.inputs})
     description = {
         "conditions": [list(condition) for condition in ordered],
         "slots": slots,
         "types": {name: types[name] for name in slots},
-        "reads": sorted({n for e in expressions.values() if e for n in e.inputs}),
+        "reads": {name: types[name] for name in reads},
         "kept_texts": sorted(kept_texts & slots.keys()),
     }
-    description["read_types"] = {name: types[name] for name in description["reads"]}
     return Rows(layout, bits, slots, makers, description)
 
 
