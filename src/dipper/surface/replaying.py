@@ -49,9 +49,10 @@ class UpTo:
 def replay(workspace: Workspace, progress: Progress = lambda done: None) -> dict[str, Any]:
     """Project the log again and compare with the served state, both at the same positions."""
     with tempfile.TemporaryDirectory(dir=workspace.data) as folder:
-        copy = Path(folder) / "served"
+        copy = Path(folder) / "snapshot"
         workspace.state.snapshot(copy)
-        served = EmbeddedState(copy)
+        served = EmbeddedState(Path(folder) / "served")
+        served.restore(copy)
         with served.read() as view:
             positions = view.positions()
         fresh = EmbeddedState(Path(folder) / "replayed")
