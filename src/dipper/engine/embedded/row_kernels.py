@@ -53,21 +53,20 @@ def choose(
     `subjects` are codes that change where the next subject begins; `time` is needed for a bound.
     The rows are None where all count.
     """
-    yes, codes = (_NO_CONDITION, _NO_CODES) if condition is None else condition
-    rows, starts, found = _choose(
-        subjects,
-        yes,
-        _NO_CODES if codes is None else codes,
-        _NO_TIMES if time is None else time,
-        _FIRST if start_us is None else start_us,
-        _LAST if end_us is None else end_us,
-    )
-    return (None if len(rows) == len(subjects) else rows), starts, found
+    rows = None
+    if condition is not None:
+        yes, codes = condition
+        rows = np.flatnonzero(yes) if codes is None else _where(yes, codes)
+    if time is not None and (start_us is not None or end_us is not None):
+        first = _FIRST if start_us is None else start_us
+        last = _LAST if end_us is None else end_us
+        rows = _within(time, first, last) if rows is None else _rows_within(rows, time, first, last)
+    if rows is not None and len(rows) == len(subjects):
+        rows = None
+    starts, found = _spans(subjects if rows is None else take(subjects, rows))
+    return rows, starts, found
 
 
-_NO_CONDITION = np.zeros(0, np.bool_)
-_NO_CODES = np.zeros(0, np.int32)
-_NO_TIMES = np.zeros(0, np.int64)
 _FIRST = int(np.iinfo(np.int64).min)
 _LAST = int(np.iinfo(np.int64).max)
 
@@ -91,33 +90,49 @@ def _copy_blocks(out, values, starts, targets):  # type: ignore[no-untyped-def]
             to += 1
 
 
+# These loops write first and count afterwards: a branch that is taken at random costs more.
+
+
 @njit(cache=True, nogil=True)
-def _choose(subjects, yes, codes, time, start, end):  # type: ignore[no-untyped-def]
-    count = len(subjects)
-    rows = np.empty(count, np.int64)
-    starts = np.empty(count + 1, np.int64)
-    found = np.empty(count, np.int64)
-    # Without codes and without a value for each row there is no condition.
-    by_code = len(codes) > 0
-    by_row = not by_code and len(yes) > 0
+def _where(yes, codes):  # type: ignore[no-untyped-def]
+    rows = np.empty(len(codes) + 1, np.int64)
     chosen = 0
-    blocks = 0
-    last = -1
-    for row in range(count):
-        if by_code:
-            holds = yes[codes[row]]
-        else:
-            holds = yes[row] if by_row else True
-        if not holds:
-            continue
-        if len(time) > 0 and (time[row] < start or time[row] >= end):
-            continue
-        if subjects[row] != last:
-            last = subjects[row]
-            found[blocks] = last
-            starts[blocks] = chosen
-            blocks += 1
+    for row in range(len(codes)):
         rows[chosen] = row
-        chosen += 1
-    starts[blocks] = chosen
-    return rows[:chosen].copy(), starts[: blocks + 1].copy(), found[:blocks].copy()
+        chosen += yes[codes[row]]
+    return rows[:chosen]
+
+
+@njit(cache=True, nogil=True)
+def _within(time, first, last):  # type: ignore[no-untyped-def]
+    rows = np.empty(len(time) + 1, np.int64)
+    chosen = 0
+    for row in range(len(time)):
+        rows[chosen] = row
+        chosen += (time[row] >= first) & (time[row] < last)
+    return rows[:chosen]
+
+
+@njit(cache=True, nogil=True)
+def _rows_within(rows, time, first, last):  # type: ignore[no-untyped-def]
+    kept = np.empty(len(rows) + 1, np.int64)
+    chosen = 0
+    for row in rows:
+        kept[chosen] = row
+        chosen += (time[row] >= first) & (time[row] < last)
+    return kept[:chosen]
+
+
+@njit(cache=True, nogil=True)
+def _spans(subjects):  # type: ignore[no-untyped-def]
+    """Where each subject begins, at the end the number of rows, and the subjects' codes."""
+    count = len(subjects)
+    starts = np.empty(count + 2, np.int64)
+    found = np.empty(count + 1, np.int64)
+    starts[0] = 0
+    blocks = 0
+    for row in range(count):
+        found[blocks] = subjects[row]
+        starts[blocks + 1] = row + 1
+        blocks += row + 1 == count or subjects[row + 1] != subjects[row]
+    return starts[: blocks + 1].copy(), found[:blocks].copy()
