@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dipper.collect.collector import Collected, Collector
-from dipper.collect.dialects import registry, segment
+from dipper.collect.dialects import registry
 from dipper.collect.duplicates import Duplicates
 from dipper.collect.plan import Plan
 from dipper.collect.sources import Source, SourceKeys, Sources
@@ -73,8 +73,7 @@ class Desk:
 
     def send_body(self, source: str, body: bytes, now_us: int = NOW_US) -> Sorted:
         """Send the body of a batch."""
-        request = segment.read(body, None)
-        return Sorted(self.collector.collect(self.source(source), request.batch, now_us))
+        return Sorted(self.collector.collect_body(self.source(source), body, None, now_us))
 
 
 class Sorted:

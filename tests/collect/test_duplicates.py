@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
 
-from dipper.collect.canonical import Stored, content_hashes, encode_all
-from dipper.collect.duplicates import DAYS_KEPT, Duplicates, Verdict
+from dipper.collect.canonical import Stored, content_hash, encode_all
+from dipper.collect.duplicates import DAYS_KEPT, NO_TIME, Duplicates, Verdict
 from dipper.engine.ports import Record
 from dipper.engine.record import FailedEvent, RecordKind
 from dipper.kit.clock import DAY_US, HOUR_US
@@ -16,14 +17,27 @@ NOW = 20_781 * DAY_US + 5 * HOUR_US
 NEW, DUPLICATE, CONFLICT = Verdict.NEW, Verdict.DUPLICATE, Verdict.CONFLICT
 
 
+def check_all(
+    index: Duplicates,
+    events: list[tuple[str, int | None, int]],
+    source: str = "app",
+    now: int = NOW,
+) -> list[Verdict]:
+    """Look up and enter events given by message id, original time and content."""
+    found = index.check(
+        np.array([index.fingerprint(source, name) for name, _, _ in events], np.int64),
+        np.array([NO_TIME if at is None else at for _, at, _ in events], np.int64),
+        np.array([content for _, _, content in events], np.int64),
+        now,
+    )
+    return [NEW] * len(events) if found is None else found
+
+
 def check(
     index: Duplicates, message_id: str, original_us: int | None, content: int = 1, **more: Any
 ) -> Verdict:
     """Look up and enter one event."""
-    found = index.check(
-        more.get("source", "app"), [message_id], [original_us], [content], more.get("now", NOW)
-    )
-    return found[0] if found else NEW
+    return check_all(index, [(message_id, original_us, content)], **more)[0]
 
 
 def record(payload: bytes, kind: RecordKind = RecordKind.EVENT, *, erased: bool = False) -> Record:
@@ -53,11 +67,21 @@ def test_a_copy_is_known_by_id_and_content() -> None:
 def test_a_batch_is_judged_in_order() -> None:
     """The second of two equal events of one batch is a duplicate; mixed days change nothing."""
     index = Duplicates()
-    days = [NOW, NOW, NOW - 3 * DAY_US, None, NOW - 3 * DAY_US, None]
-    found = index.check("app", ["a", "a", "b", "c", "b", "c"], days, [1, 1, 1, 1, 2, 1], NOW)
+    before = NOW - 3 * DAY_US
+    found = check_all(
+        index,
+        [
+            ("a", NOW, 1),
+            ("a", NOW, 1),
+            ("b", before, 1),
+            ("c", None, 1),
+            ("b", before, 2),
+            ("c", None, 1),
+        ],
+    )
     assert found == [NEW, DUPLICATE, NEW, NEW, CONFLICT, DUPLICATE]
-    assert index.check("app", ["d"], [NOW], [1], NOW) is None
-    assert index.check("app", [], [], [], NOW) is None
+    assert check_all(index, [("d", NOW, 1), ("a", NOW, 1)]) == [NEW, DUPLICATE]
+    assert check_all(index, []) == []
 
 
 def test_a_resend_is_found_days_later() -> None:
@@ -109,9 +133,9 @@ def test_the_index_is_rebuilt_from_the_log() -> None:
         record(b'{"type":"tick","time_us":1}', RecordKind.CONTROL),
     ]
     assert index.rebuild(records) == 3
-    (content,) = content_hashes([payload("a", NOW)])
+    content = content_hash(payload("a", NOW))
     assert check(index, "a", NOW, content) is DUPLICATE
-    (content,) = content_hashes([payload("b", None)])
+    content = content_hash(payload("b", None))
     assert check(index, "b", None, content) is DUPLICATE
     assert check(index, "gone", NOW) is NEW
     assert index.check_failed("app", "f", 9, NOW)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dipper.collect.canonical import encode_all
+from dipper.collect.canonical import Stored, content_hash, encode_all
 from dipper.collect.dialects import segment
+from dipper.collect.duplicates import Duplicates
 from dipper.collect.erasures import Erasures
 from dipper.collect.judge import Judge
-from dipper.collect.lane import Lane
+from dipper.collect.lane import Lane, Memory
 from dipper.collect.plan import Plan
 from dipper.collect.rules import Rules
 from dipper.collect.sources import SourceKeys, Sources
@@ -81,6 +85,34 @@ GOOD_EVENTS = st.fixed_dictionaries(
         "context": st.fixed_dictionaries({"dipper": st.fixed_dictionaries({}, optional=PLAIN)}),
     },
 )
+PLAIN_WORDS = st.sampled_from(
+    ["grid", "国家电网", "缴费 2026", "6222021234567894", "a-b_c d", "x" * 40]
+)
+PLAIN_EVENTS = st.fixed_dictionaries(
+    {
+        "event": st.just("bill_paid"),
+        "userId": st.sampled_from(["10001", "a-b"]),
+        "messageId": st.uuids().map(str),
+        "timestamp": st.datetimes(datetime(1970, 1, 2), datetime(2199, 1, 1)).map(
+            lambda moment: moment.isoformat() + "Z"
+        ),
+        "properties": st.fixed_dictionaries(
+            {"amount_fen": st.integers(-(10**18), 10**18)},
+            optional={
+                "biller": PLAIN_WORDS | st.none(),
+                "account_no": PLAIN_WORDS,
+                "fee": st.decimals(-(10**9), 10**9, places=2).map(float) | st.integers(-99, 99),
+                "first_time": st.booleans() | st.none(),
+                "pay_way": st.sampled_from(["card", "wallet", "cash"]),
+                "due_on": st.dates(date(1970, 1, 1), date(2199, 12, 31)).map(str),
+            },
+        ),
+        "context": st.fixed_dictionaries(
+            {"dipper": st.fixed_dictionaries({}, optional={**PLAIN, "link": PLAIN_WORDS})}
+        ),
+    },
+    optional={"anonymousId": st.sampled_from(["d-1", ""]), "type": st.just("track")},
+)
 ANY_EVENTS = st.fixed_dictionaries(
     {"event": st.sampled_from(["bill_paid", "tidy_event", "strict_event"])},
     optional={
@@ -106,13 +138,16 @@ def _bank() -> tuple[Sources, Plan]:
 
 
 SOURCES, PLAN = _bank()
+DUPLICATES = Duplicates()
+MEMORY = Memory()
+BYTES = [*b'{}[]",:\\0a19 .-+eut', 0, 10, 128, 228, 255]
 _taken = 0
 
 
 @pytest.mark.parametrize("source", ["app", "server", "phones", "open_app"])
 @settings(max_examples=250, deadline=None)
 @given(
-    events=st.lists(GOOD_EVENTS | ANY_EVENTS, min_size=1, max_size=4),
+    events=st.lists(PLAIN_EVENTS | GOOD_EVENTS | ANY_EVENTS, min_size=1, max_size=4),
     sent=st.none() | st.just("2026-11-24T05:45:55.9Z") | TIMES,
     ascii_only=st.booleans(),
 )
@@ -125,16 +160,90 @@ def test_the_lane_agrees_with_the_complete_judgement(
     batch = segment.read(body, None).batch
     rules = Rules(PLAN, SOURCES.by_name[source])
     judge = Judge(rules, SOURCES.tokens, Erasures())
-    for place, event in enumerate(Lane(rules).run(batch.items, batch.sent, NOW_US)):
-        if event is None:
+    laned = Lane(rules, DUPLICATES.key_of(rules.source.name), MEMORY).run(
+        body, False, NOW_US, 100, 32_768
+    )
+    if laned is None:
+        return
+    assert len(laned.payloads) == len(batch.items) == len(events)
+    assert laned.sent == batch.sent
+    for place, payload in enumerate(laned.payloads):
+        assert json.loads(laned.raw(place)) == events[place]
+        if payload is None:
             continue
         _taken += 1
-        complete = judge.judge(
-            batch.items[place], lambda place=place: batch.raw(place), batch.sent, NOW_US
-        )
-        assert encode_all([complete]) == encode_all([event])  # type: ignore[list-item]
+        complete = judge.judge(batch.items[place], partial(batch.raw, place), batch.sent, NOW_US)
+        assert isinstance(complete, Stored), complete
+        assert encode_all([complete]) == [payload]
+        assert laned.contents[place] == content_hash(payload)
+        assert laned.originals_us[place] == complete.original_us
+        assert laned.keys[place] == DUPLICATES.fingerprint(source, complete.message_id)
 
 
 def test_the_lane_is_not_idle() -> None:
     """The test above means something: the lane took many of the drawn events."""
-    assert _taken > 100
+    assert _taken > 200
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    event=PLAIN_EVENTS,
+    changes=st.lists(
+        st.tuples(st.floats(0, 0.999), st.sampled_from("rid"), st.sampled_from(BYTES)),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_a_broken_body_is_never_taken(
+    event: dict[str, Any], changes: list[tuple[float, str, int]]
+) -> None:
+    """Where a byte or three are wrong, the lane takes only what the strict decoder takes too."""
+    body = bytearray(json.dumps({"batch": [event]}, ensure_ascii=False).encode())
+    for share, act, byte in changes:
+        place = int(share * len(body))
+        if act == "r":
+            body[place] = byte
+        elif act == "i":
+            body.insert(place, byte)
+        else:
+            del body[place]
+    rules = Rules(PLAN, SOURCES.by_name["app"])
+    laned = Lane(rules, DUPLICATES.key_of(rules.source.name), MEMORY).run(
+        bytes(body), False, NOW_US, 100, 32_768
+    )
+    if laned is None:
+        return
+    strict = msgspec.json.decode(bytes(body), type=dict[str, msgspec.Raw])
+    assert len(msgspec.json.decode(strict["batch"], type=list[msgspec.Raw])) == len(laned.payloads)
+    batch = segment.read(bytes(body), None).batch
+    judge = Judge(rules, SOURCES.tokens, Erasures())
+    for place, payload in enumerate(laned.payloads):
+        if payload is not None:
+            found = judge.judge(batch.items[place], partial(batch.raw, place), batch.sent, NOW_US)
+            assert isinstance(found, Stored), found
+            assert encode_all([found]) == [payload]
+
+
+@pytest.mark.parametrize("path", ["/v1/track", "/v1/t"])
+def test_a_single_event_takes_the_lane(path: str) -> None:
+    """On its own route, with its sending time and its key beside it."""
+    event = {
+        "event": "bill_paid",
+        "userId": "10001",
+        "messageId": "m",
+        "timestamp": "2026-11-24T05:45:55.618Z",
+        "sentAt": "2026-11-24T05:45:55.700Z",
+        "writeKey": "wk",
+        "properties": {"amount_fen": 5, "biller": "国家电网"},
+    }
+    body = json.dumps(event, ensure_ascii=True).encode()
+    batch = segment.read(body, segment.ROUTES[path]).batch
+    rules = Rules(PLAN, SOURCES.by_name["app"])
+    laned = Lane(rules, DUPLICATES.key_of(rules.source.name), MEMORY).run(
+        body, True, NOW_US, 100, 32_768
+    )
+    assert laned is not None
+    judge = Judge(rules, SOURCES.tokens, Erasures())
+    complete = judge.judge(batch.items[0], partial(batch.raw, 0), batch.sent, NOW_US)
+    assert isinstance(complete, Stored)
+    assert laned.payloads == encode_all([complete])

@@ -12,10 +12,11 @@ from itertools import repeat
 from typing import NamedTuple, cast
 
 import msgspec
+import numpy as np
 
-from dipper.collect.canonical import recorded_hash
+from dipper.collect.canonical import Stored, recorded_hash
 from dipper.collect.counts import Counts
-from dipper.collect.duplicates import IDENTIFIED, Duplicates, Identified, Verdict
+from dipper.collect.duplicates import IDENTIFIED, NO_TIME, Duplicates, Identified, Verdict
 from dipper.collect.failed import failed_as_accepted
 from dipper.collect.plan import Failed
 from dipper.engine.ports import Entry
@@ -31,12 +32,13 @@ _CONFLICT = Failed(
 
 
 class Good(NamedTuple):
-    """Accepted events of one source, aligned lists. `contents` are their content hashes."""
+    """Accepted events of one source, aligned: payloads, and int64 arrays of their fingerprints,
+    original times (NO_TIME without one) and content hashes."""
 
     payloads: Sequence[bytes]
-    message_ids: Sequence[str]
-    originals_us: Sequence[int | None]
-    contents: Sequence[int]
+    keys: np.ndarray
+    originals_us: np.ndarray
+    contents: np.ndarray
 
 
 class Admitted(NamedTuple):
@@ -50,7 +52,7 @@ class Admission:
     """Admits events to one partition. One thread, in the order in which the log is appended to."""
 
     def __init__(self, duplicates: Duplicates) -> None:
-        self._duplicates = duplicates
+        self.duplicates = duplicates
 
     def admit(
         self,
@@ -61,9 +63,7 @@ class Admission:
         received_us: int,
     ) -> Admitted:
         """Entries for the new events of one source, and one that counts what leaves no record."""
-        verdicts = self._duplicates.check(
-            source, good.message_ids, good.originals_us, good.contents, received_us
-        )
+        verdicts = self.duplicates.check(good.keys, good.originals_us, good.contents, received_us)
         if verdicts is None:
             entries = list(map(_entry, zip(_EVENTS, good.payloads, strict=False)))
             accepted, duplicate = len(entries), 0
@@ -75,7 +75,7 @@ class Admission:
             ]
             accepted, duplicate = len(entries), verdicts.count(Verdict.DUPLICATE)
             conflicts = [
-                failed_as_accepted(good.payloads[place], _CONFLICT, good.contents[place])
+                failed_as_accepted(good.payloads[place], _CONFLICT, int(good.contents[place]))
                 for place, verdict in enumerate(verdicts)
                 if verdict is Verdict.CONFLICT
             ]
@@ -83,7 +83,7 @@ class Admission:
         kept = [
             Entry(RecordKind.FAILED, _ENCODER.encode(event))
             for event in failed
-            if not self._duplicates.check_failed(
+            if not self.duplicates.check_failed(
                 source, event.message_id, event.content, received_us
             )
         ]
@@ -105,11 +105,11 @@ class Admission:
                 sources.setdefault(fields.source, ([], []))[0].append((payload, fields))
         admitted = Admitted([], {})
         for source, (events, failed) in sources.items():
-            good = Good(
+            good = good_events(
+                self.duplicates,
+                source,
                 [payload for payload, _ in events],
-                [fields.message_id for _, fields in events],
-                [fields.original_us for _, fields in events],
-                [recorded_hash(payload, fields.content) for payload, fields in events],
+                [fields for _, fields in events],
             )
             part = self.admit(source, good, failed, 0, received_us)
             admitted.entries.extend(part.entries)
@@ -120,7 +120,31 @@ class Admission:
         """Forget entries whose append failed, so that a resend is no duplicate of nothing."""
         for kind, payload in entries:
             if kind != RecordKind.CONTROL:
-                self._duplicates.forget(kind, payload)
+                self.duplicates.forget(kind, payload)
+
+
+def good_events(
+    duplicates: Duplicates,
+    source: str,
+    payloads: Sequence[bytes],
+    fields: Sequence[Identified | Stored],
+) -> Good:
+    """Events that were judged one by one, as they are admitted."""
+    return Good(
+        payloads,
+        np.array([duplicates.fingerprint(source, found.message_id) for found in fields], np.int64),
+        np.array(
+            [NO_TIME if found.original_us is None else found.original_us for found in fields],
+            np.int64,
+        ),
+        np.array(
+            [
+                recorded_hash(payload, found.content)
+                for payload, found in zip(payloads, fields, strict=True)
+            ],
+            np.int64,
+        ),
+    )
 
 
 def _counted(source: str, duplicate: int, refused: int, now_us: int) -> Entry:

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from zlib import crc32
 
-import google_crc32c
 import msgspec
+import numpy as np
 
+from dipper.collect.kernels.hashing import content_of
 from dipper.engine.record import EVENT_DECODER, TokenVerdict, Trust
 from dipper.kit.hashing import canonical_json, hash128
 
 NO_PROPERTIES = msgspec.Raw(b"{}")
 
 _OPENING = b',"event":'
-_HASH_MASK = 2**63 - 1
 _COPY_FIELDS = frozenset({"sentAt", "messageId", "_flush_time", "created_at", "receivedAt"})
-_crc32c = google_crc32c.value
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -69,21 +67,17 @@ def encode_all(events: Sequence[Stored]) -> list[bytes]:
     return lines
 
 
-def content_hashes(payloads: Sequence[bytes]) -> list[int]:
-    """The 63-bit content hash of each payload that `encode_all` made, by two checksums.
+def content_hash(payload: bytes) -> int:
+    """The 63-bit content hash of a payload that `encode_all` made."""
+    return bytes_hash(payload, payload.index(_OPENING))
+
+
+def bytes_hash(data: bytes, start: int = 0) -> int:
+    """The 63-bit hash of bytes; never 0. Its key is fixed: the hash may be stored.
 
     Nobody gains by forging one: it is compared only under an equal source and message id.
     """
-    hashes = []
-    for payload in payloads:
-        canonical = payload[payload.index(_OPENING) :]
-        hashes.append((_crc32c(canonical) << 32 | crc32(canonical)) & _HASH_MASK)
-    return hashes
-
-
-def content_hash(event: Stored) -> int:
-    """The content hash of one event as it stands."""
-    return content_hashes(encode_all([event]))[0]
+    return int(content_of(np.frombuffer(data + bytes(8), np.uint8), start, len(data)))
 
 
 def missing_message_id(event: Stored) -> str:
@@ -97,7 +91,7 @@ def recorded_hash(payload: bytes, content: int) -> int:
     if content:
         return content
     if payload.startswith(b'{"message_id":'):
-        return content_hashes([payload])[0]
+        return content_hash(payload)
     event = EVENT_DECODER.decode(payload)
     again = Stored(
         event.message_id,
@@ -107,16 +101,10 @@ def recorded_hash(payload: bytes, content: int) -> int:
         event.received_us,
         **{name: getattr(event, name) for name in _CANONICAL_FIELDS},
     )
-    return content_hash(again)
+    return content_hash(encode_all([again])[0])
 
 
 _CANONICAL_FIELDS = Stored.__struct_fields__[Stored.__struct_fields__.index("event") :]
-
-
-def failed_hash(raw: bytes) -> int:
-    """The content hash of an event that failed, over its JSON without the fields of the copy."""
-    checked = (_crc32c(raw) << 32 | crc32(raw)) & _HASH_MASK
-    return checked or 1
 
 
 def without_copy_fields(event: Mapping[str, Any]) -> bytes:

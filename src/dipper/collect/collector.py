@@ -8,27 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple, cast
 
 import msgspec
 
 from dipper.collect.admission import Admission, Admitted, Good
-from dipper.collect.canonical import Stored, content_hashes, encode_all
+from dipper.collect.canonical import Stored
 from dipper.collect.counts import Counts
-from dipper.collect.dialects.reply import Dialect
+from dipper.collect.dialects.reply import Dialect, Route
 from dipper.collect.duplicates import Duplicates
 from dipper.collect.erasures import Erasures
-from dipper.collect.failed import failed_as_accepted, failed_request
+from dipper.collect.failed import failed_request
 from dipper.collect.incoming import Batch, Incoming, Unreadable
-from dipper.collect.judge import Judge, Refused
-from dipper.collect.lane import Lane
+from dipper.collect.judge import Judge
+from dipper.collect.judged import Judged, Judging
+from dipper.collect.lane import Lane, Laned, Memory
 from dipper.collect.plan import Failed, Plan
-from dipper.collect.rules import CONSENTS, Rules
+from dipper.collect.rules import Rules
 from dipper.collect.sources import Source, Sources
 from dipper.collect.subjects import partition_of
 from dipper.engine.ports import Entry
-from dipper.engine.record import Control, FailedEvent, RecordKind
+from dipper.engine.record import Control, RecordKind
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -52,27 +52,20 @@ class Collected(NamedTuple):
         return any(found.duplicate for found in self.counts.values())
 
 
-class _Judged(NamedTuple):
-    events: list[Stored]
-    failed: list[FailedEvent]
-    refused: int
-
-
-class _Coded(NamedTuple):
-    """Events with their payloads, aligned, and the failed ones."""
-
-    events: list[Stored]
-    payloads: list[bytes]
-    failed: list[FailedEvent]
-
-
 @dataclass(frozen=True)
 class _Desk:
     """Where the events of one source are judged."""
 
     lane: Lane
-    judge: Judge
+    judging: Judging
     dialect: Dialect
+
+
+class _Items(msgspec.Struct):
+    """Events as a batch of the lane's dialect."""
+
+    batch: Sequence[Incoming]
+    sent_at: str | None = msgspec.field(default=None, name="sentAt")
 
 
 class Collector:
@@ -95,6 +88,7 @@ class Collector:
         self._dialects = dialects
         self._partition = partition
         self._partitions = partitions
+        self._memory = Memory()
         self.adopt(sources, plan)
 
     def adopt(self, sources: Sources, plan: Plan) -> None:
@@ -103,21 +97,55 @@ class Collector:
         self.plan = plan
         self._desks: dict[str, _Desk] = {}
 
+    def warm(self) -> None:
+        """Compile the lane, or load it from the cache, before the first request."""
+        for source in self.sources.by_name.values():
+            desk = self._desk(source)
+            desk.lane.run(b'{"batch":[]}', False, 0, desk.dialect.BATCH_MAX, 0)
+
     def dialect_of(self, source: Source) -> Dialect:
         """The dialect that a source declares."""
         return self._dialects[source.dialect]
 
+    def collect_body(
+        self, source: Source, body: bytes, route: Route, received_us: int
+    ) -> Collected:
+        """Judge and admit the events of a body, received at a moment in µs. Raises Unparseable."""
+        desk = self._desk(source)
+        laned = None
+        if route is None or route == "track":
+            laned = self._laned(desk, body, route is not None, received_us)
+        if laned is None:
+            return self.collect(source, desk.dialect.read(body, route).batch, received_us)
+        if laned.is_complete and self._partitions == 1 and not self.erasures.is_needed:
+            payloads = cast(list[bytes], laned.payloads)
+            good = Good(payloads, laned.keys, laned.originals_us, laned.contents)
+            admitted = self.admission.admit(source.name, good, (), 0, received_us)
+            return Collected(admitted.entries, admitted.counts, {}, False)
+        judged = desk.judging.run(
+            len(laned.payloads),
+            lambda place: desk.dialect.read_event(laned.raw(place), route),
+            laned.raw,
+            laned,
+            laned.sent,
+            received_us,
+        )
+        return self._finish(source, judged, received_us)
+
     def collect(self, source: Source, batch: Batch, received_us: int) -> Collected:
-        """Judge and admit the events of one request, received at a moment in µs."""
-        desk = self._desks.get(source.name) or self._open_desk(source)
-        judged = self._judge(desk, batch, received_us)
-        consents = any(event.event in CONSENTS for event in judged.events)
-        coded = _encoded(judged, desk.dialect.EVENT_MAX)
-        own, foreign = (coded, {}) if self._partitions == 1 else self._split(coded)
-        admitted = self._admit(source, own, judged.refused, received_us)
-        if consents and source.trust != "public":
-            admitted.entries.extend(self._reinstatements(judged.events, received_us))
-        return Collected(admitted.entries, admitted.counts, foreign, consents)
+        """The same for events that a dialect has read already."""
+        desk = self._desk(source)
+        items = batch.items
+        if len(items) > desk.dialect.BATCH_MAX:
+            items = _too_many(batch, desk.dialect.BATCH_MAX)
+        laned = None
+        if not any(item.__class__ is Unreadable for item in items):
+            body = _ENCODER.encode(_Items(cast(Sequence[Incoming], items), batch.sent))
+            laned = self._laned(desk, body, False, received_us)
+        judged = desk.judging.run(
+            len(items), items.__getitem__, batch.raw, laned, batch.sent, received_us
+        )
+        return self._finish(source, judged, received_us)
 
     def collect_unreadable(
         self,
@@ -131,15 +159,9 @@ class Collector:
         """Keep a request that is no JSON, or only that it came, as one failed record."""
         plan = self.plan
         record = failed_request(
-            source,
-            body,
-            failure,
-            plan.never_store,
-            plan.program,
-            received_us,
-            is_text=is_text,
+            source, body, failure, plan.never_store, plan.program, received_us, is_text=is_text
         )
-        admitted = self._admit(source, _Coded([], [], [record]), 0, received_us)
+        admitted = self._admit(source, Judged(failed=[record]), received_us)
         return Collected(admitted.entries, admitted.counts, {}, False)
 
     def count(self, counts: Mapping[str, Counts]) -> None:
@@ -147,113 +169,71 @@ class Collector:
         for source, found in counts.items():
             self.totals[source] = self.totals.get(source, Counts()).plus(found)
 
-    def _open_desk(self, source: Source) -> _Desk:
-        rules = Rules(self.plan, source)
-        judge = Judge(rules, self.sources.tokens, self.erasures)
-        desk = self._desks[source.name] = _Desk(Lane(rules), judge, self.dialect_of(source))
+    def _desk(self, source: Source) -> _Desk:
+        desk = self._desks.get(source.name)
+        if desk is None:
+            rules = Rules(self.plan, source)
+            dialect = self.dialect_of(source)
+            duplicates = self.admission.duplicates
+            judge = Judge(rules, self.sources.tokens, self.erasures)
+            desk = self._desks[source.name] = _Desk(
+                Lane(rules, duplicates.key_of(source.name), self._memory),
+                Judging(judge, duplicates, self.erasures, source, dialect.EVENT_MAX),
+                dialect,
+            )
         return desk
 
-    def _judge(self, desk: _Desk, batch: Batch, received_us: int) -> _Judged:
-        """Each item through the lane, and through the complete judgement where it must be."""
-        items = batch.items
-        if len(items) > desk.dialect.BATCH_MAX:
-            items = _too_many(batch, desk.dialect.BATCH_MAX)
-        found = desk.lane.run(items, batch.sent, received_us)
-        if self.erasures.is_needed:
-            found = [
-                event if event is None or not self.erasures.holds(event.subjects) else None
-                for event in found
-            ]
-        if None not in found:
-            return _Judged(cast(list[Stored], found), [], 0)
-        return self._judge_rest(desk, batch, items, found, received_us)
+    def _laned(self, desk: _Desk, body: bytes, is_single: bool, received_us: int) -> Laned | None:
+        dialect = desk.dialect
+        return desk.lane.run(body, is_single, received_us, dialect.BATCH_MAX, dialect.EVENT_MAX)
 
-    def _judge_rest(
-        self,
-        desk: _Desk,
-        batch: Batch,
-        items: Sequence[Incoming | Unreadable],
-        found: Sequence[Stored | None],
-        received_us: int,
-    ) -> _Judged:
-        events: list[Stored] = []
-        failed: list[FailedEvent] = []
-        refused = 0
-        for place, event in enumerate(found):
-            if event is not None:
-                events.append(event)
-                continue
-            verdict = desk.judge.judge(
-                items[place], partial(batch.raw, place), batch.sent, received_us
-            )
-            if isinstance(verdict, Stored):
-                events.append(verdict)
-            elif isinstance(verdict, Refused):
-                refused += 1
-            else:
-                failed.append(verdict)
-        return _Judged(events, failed, refused)
-
-    def _admit(self, source: Source, coded: _Coded, refused: int, received_us: int) -> Admitted:
-        contents = content_hashes(coded.payloads)
-        for place, event in enumerate(coded.events):
-            if event.content:
-                contents[place] = event.content
-        good = Good(
-            coded.payloads,
-            [event.message_id for event in coded.events],
-            [event.original_us for event in coded.events],
-            contents,
-        )
-        return self.admission.admit(source.name, good, coded.failed, refused, received_us)
-
-    def _split(self, coded: _Coded) -> tuple[_Coded, dict[int, list[Entry]]]:
-        """What belongs to this partition, and entries for the others. Without an id it stays."""
-        own = _Coded([], [], [])
+    def _finish(self, source: Source, judged: Judged, received_us: int) -> Collected:
+        """Admit what is ours, and hand over the rest."""
+        consents = bool(judged.consents)
+        reinstated = self._reinstatements(source, judged.consents, received_us)
         foreign: dict[int, list[Entry]] = {}
-        for event, payload in zip(coded.events, coded.payloads, strict=True):
-            home = partition_of(event.subjects, self._partitions)
+        if self._partitions > 1:
+            judged, foreign = self._split(judged)
+        admitted = self._admit(source, judged, received_us)
+        return Collected(admitted.entries + reinstated, admitted.counts, foreign, consents)
+
+    def _admit(self, source: Source, judged: Judged, received_us: int) -> Admitted:
+        return self.admission.admit(
+            source.name, judged.good(), judged.failed, judged.refused, received_us
+        )
+
+    def _split(self, judged: Judged) -> tuple[Judged, dict[int, list[Entry]]]:
+        """What belongs to this partition, and entries for the others. Without an id it stays."""
+        places, failed = [], []
+        foreign: dict[int, list[Entry]] = {}
+        for place, subjects in enumerate(judged.subjects):
+            home = partition_of(subjects, self._partitions)
             if home == self._partition:
-                own.events.append(event)
-                own.payloads.append(payload)
+                places.append(place)
             else:
-                foreign.setdefault(home, []).append(Entry(RecordKind.EVENT, payload))
-        for record in coded.failed:
+                entry = Entry(RecordKind.EVENT, judged.payloads[place])
+                foreign.setdefault(home, []).append(entry)
+        for record in judged.failed:
             home = partition_of(record.subjects, self._partitions)
             if home == self._partition or not record.subjects:
-                own.failed.append(record)
+                failed.append(record)
             else:
                 entry = Entry(RecordKind.FAILED, _ENCODER.encode(record))
                 foreign.setdefault(home, []).append(entry)
-        return own, foreign
+        return judged.part(places, failed), foreign
 
-    def _reinstatements(self, events: Sequence[Stored], received_us: int) -> list[Entry]:
+    def _reinstatements(
+        self, source: Source, consents: Sequence[Stored], received_us: int
+    ) -> list[Entry]:
         """A control record for erased ids to which the bank's server brings a new consent."""
         ids: set[str] = set()
-        for event in events:
-            if event.event == "consent_given":
+        for event in consents:
+            if event.event == "consent_given" and source.trust != "public":
                 ids.update(self.erasures.hashes(event.subjects))
         if not ids:
             return []
         control = Control(type="reinstated", time_us=received_us, body={"ids": sorted(ids)})
         return [Entry(RecordKind.CONTROL, _ENCODER.encode(control))]
-
-
-def _encoded(judged: _Judged, event_max: int) -> _Coded:
-    """Payloads of all events; those above the dialect's maximum become failed."""
-    payloads = encode_all(judged.events)
-    if not payloads or len(max(payloads, key=len)) <= event_max:
-        return _Coded(judged.events, payloads, judged.failed)
-    coded = _Coded([], [], list(judged.failed))
-    reason = f"an event may have {event_max} bytes"
-    for event, payload in zip(judged.events, payloads, strict=True):
-        if len(payload) <= event_max:
-            coded.events.append(event)
-            coded.payloads.append(payload)
-        else:
-            failure = Failed("event_too_large", f"{reason}, got {len(payload)}")
-            coded.failed.append(failed_as_accepted(payload, failure, 0))
-    return coded
 
 
 def _too_many(batch: Batch, batch_max: int) -> list[Incoming | Unreadable]:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dipper.collect import json_text
-from dipper.collect.canonical import failed_hash, recorded_hash, without_copy_fields
+from dipper.collect.canonical import bytes_hash, recorded_hash, without_copy_fields
 from dipper.collect.plan import Failed
 from dipper.collect.sources import Source
 from dipper.collect.subjects import BadId, subjects_of
@@ -60,7 +60,7 @@ def failed_event(
         message_id=_printable(message_id),
         subjects=loose_subjects(source, whole),
         program=program,
-        content=failed_hash(canonical),
+        content=bytes_hash(canonical),
     )
 
 
@@ -81,7 +81,7 @@ def failed_as_accepted(payload: bytes, failure: Failed, content: int) -> FailedE
         message_id=event.message_id,
         subjects=event.subjects,
         program=event.program,
-        content=content or recorded_hash(payload, event.content) or 1,
+        content=content or recorded_hash(payload, event.content),
     )
 
 
@@ -97,7 +97,7 @@ def failed_request(
 ) -> FailedEvent:
     """The record of a request that is no JSON at all. Only its beginning is kept, and nothing of
     what is no text: packed bytes may hold secrets that no filter sees."""
-    body_hash = failed_hash(body + failure.reason.encode())
+    body_hash = bytes_hash(body + failure.reason.encode())
     if not is_text:
         body = b""
     text = body[: REQUEST_CHARACTERS_MAX + _BEYOND_CUT].decode("utf-8", "backslashreplace")

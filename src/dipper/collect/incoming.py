@@ -37,7 +37,7 @@ class Columns(msgspec.Struct, gc=False):
     token: str | None = None
 
 
-class Context(msgspec.Struct, gc=False):
+class Context(msgspec.Struct, omit_defaults=True, gc=False):
     """The parts of an SDK's context that mean something here; the rest is not kept.
 
     `dipper` is decoded by `columns_of`: it says the same in most events of a page.
@@ -47,8 +47,11 @@ class Context(msgspec.Struct, gc=False):
     traits: msgspec.Raw = NO_RAW
 
 
-class Incoming(msgspec.Struct, rename="camel", gc=False):
-    """One event as sent. `type` is missing where the route names it."""
+class Incoming(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
+    """One event as sent. `type` is missing where the route names it.
+
+    What is absent must be the default itself (`NO_RAW`), so that an event can be written again.
+    """
 
     type: Kind = "track"
     event: str | None = None

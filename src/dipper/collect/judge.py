@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from dipper.collect import json_text
-from dipper.collect.canonical import Stored, content_hash, missing_message_id
+from dipper.collect.canonical import Stored, content_hash, encode_all, missing_message_id
 from dipper.collect.erasures import Erasures
 from dipper.collect.failed import failed_event
 from dipper.collect.incoming import Columns, Incoming, Unreadable, columns_of
@@ -199,7 +199,7 @@ def _finished(event: Stored, kept: msgspec.Raw, whole: msgspec.Raw) -> Stored:
     if not event.message_id:
         event.message_id = missing_message_id(event)
     if kept is not whole:
-        event.content = content_hash(event)
+        event.content = content_hash(encode_all([event])[0])
         event.properties = kept
     return event
 

@@ -1,189 +1,136 @@
 """The lane for events that are exactly as declared, which is nearly all of them.
 
-What is settled once for a request is not settled for each event, and what C code can do for all
-events at once (typed decoding, encoding, scanning texts) it does. Whatever is out of the ordinary
-is left to `judge`, which gives the same answer (a property test holds it).
+A compiled kernel takes the bytes of a request apart and writes the records of its plain events. Each
+event that is out of the ordinary is left to `judge`, which gives the same answer for the others too
+(a property test holds it); so is a request that is no plain JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
-import msgspec
+import numpy as np
 
-from dipper.collect.canonical import Stored
-from dipper.collect.incoming import Columns, Incoming, Unreadable, columns_of
+from dipper.collect.kernels.json_kernels import FAULT, padded
+from dipper.collect.kernels.kernel import Room, Tables, run
+from dipper.collect.kernels.scan_kernels import (
+    CONTENT,
+    DEVICE,
+    FINGERPRINT,
+    IS_OPEN,
+    ORIGINAL,
+    PAYLOAD,
+    PAYLOAD_END,
+    RAW,
+    USER,
+    WIDTH,
+)
+from dipper.collect.kernels.tables import tables_of
 from dipper.collect.rules import Rules
 from dipper.collect.subjects import REWRITTEN
-from dipper.collect.time import TIME_MAX_US, parse_time
-from dipper.guard.never_store import CARD_DIGITS_MAX
-from dipper.kit.ids import ID_MAX
-from dipper.kit.limits import SKEW_TOLERATED_US
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_US = timedelta(microseconds=1)
-_SEEN_MAX = 16_384
-_SEEN_LENGTH_MAX = 64
-_REFUSALS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, TypeError)
-"""What a typed decoder and the time reader raise for what is not as declared."""
+_SPANS = 2 * 64
+_OUT_MIN = 1 << 20
+
+
+class Memory:
+    """What the kernel writes into, kept between requests. One thread."""
+
+    def __init__(self) -> None:
+        self._room = Room(
+            np.zeros(0, np.int64),
+            np.zeros(0, np.uint8),
+            np.zeros(_SPANS, np.int64),
+            np.zeros(2, np.int64),
+        )
+
+    def room(self, events_max: int, body_size: int) -> Room:
+        """Room for so many events of a body of that size."""
+        room = self._room
+        # A record repeats at most what came; the rest of it is a few hundred bytes.
+        out_size = max(_OUT_MIN, 4 * body_size)
+        if len(room.rows) < events_max * WIDTH or len(room.out) < out_size:
+            rows = np.zeros(max(len(room.rows), events_max * WIDTH), np.int64)
+            out = np.zeros(max(len(room.out), out_size), np.uint8)
+            room = self._room = room._replace(rows=rows, out=out)
+        return room
+
+
+class Laned(NamedTuple):
+    """What the lane made of a request.
+
+    `payloads` has None for each event that needs the complete judgement; the arrays of keys,
+    content hashes and original times have a number for every event, which counts only for those
+    with a payload. `rows` is valid until the next request.
+    """
+
+    body: bytes
+    sent: str | None
+    payloads: list[bytes | None]
+    is_complete: bool
+    keys: np.ndarray
+    contents: np.ndarray
+    originals_us: np.ndarray
+    rows: np.ndarray
+
+    def raw(self, place: int) -> bytes:
+        """The text of one event."""
+        start, end = self.rows[place, 2 * RAW], self.rows[place, 2 * RAW + 1]
+        return self.body[start:end]
+
+    def ids(self, place: int) -> tuple[str, str]:
+        """User and device of an event with a payload, as they came."""
+        user, user_end, device, device_end = self.rows[place, 2 * USER : 2 * DEVICE + 2].tolist()
+        return self.body[user:user_end].decode(), self.body[device:device_end].decode()
 
 
 class Lane:
-    """The lane of one source under one program.
+    """The lane of one source under one program."""
 
-    It remembers columns and texts that it has found free of secrets: most events repeat them.
-    """
-
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, fingerprint_key: np.ndarray, memory: Memory) -> None:
         self._rules = rules
-        self._is_clean = rules.plan.never_store.is_clean_text
-        self._clean: set[Any] = {None, msgspec.UNSET}
-        self._columns: dict[bytes, Columns | None] = {}
+        self._key = fingerprint_key
+        self._memory = memory
         self._is_open = rules.source.person_id_type not in REWRITTEN
+        self._tables: Tables | None = None
+        self._known = -1
 
     def run(
-        self, items: Sequence[Incoming | Unreadable], sent: str | None, received_us: int
-    ) -> list[Stored | None]:
-        """Each item's event, or None where it needs the complete judgement."""
-        try:
-            sent_us = parse_time(sent) if sent else None
-        except ValueError:
-            return [None] * len(items)
+        self, body: bytes, is_single: bool, received_us: int, batch_max: int, event_max: int
+    ) -> Laned | None:
+        """Take a request of track events through. None where another reader must read it."""
         if not self._is_open:
-            return [None] * len(items)
-        return self._run(items, sent_us, received_us)
+            return None
+        room = self._memory.room(batch_max, len(body))
+        count = run(
+            padded(body), len(body), is_single, received_us, event_max, *self._compiled(), *room
+        )
+        if count == FAULT:
+            return None
+        rows = room.rows[: count * WIDTH].reshape(count, WIDTH)
+        is_open = rows[:, IS_OPEN].tolist()
+        text = memoryview(room.out)[: int(rows[:, PAYLOAD_END].max())].tobytes() if count else b""
+        starts, ends = rows[:, PAYLOAD].tolist(), rows[:, PAYLOAD_END].tolist()
+        start, end = room.sent.tolist()
+        return Laned(
+            body,
+            body[start:end].decode() if start else None,
+            [
+                text[start:end] if taken else None
+                for taken, start, end in zip(is_open, starts, ends, strict=True)
+            ],
+            0 not in is_open,
+            rows[:, FINGERPRINT].copy(),
+            rows[:, CONTENT].copy(),
+            rows[:, ORIGINAL].copy(),
+            rows,
+        )
 
-    def _run(
-        self, items: Sequence[Incoming | Unreadable], sent_us: int | None, received_us: int
-    ) -> list[Stored | None]:
-        """Written flat: one call more for each event would cost a fiftieth of the throughput."""
-        rules, source = self._rules, self._rules.source
-        name, trust, program = source.name, source.trust, rules.plan.program
-        person_prefix = source.person_id_type + ":"
-        claims: tuple[str, ...]
-        claimed = ("person",) if trust == "public" else ()
-        late_us = 0
-        if sent_us is not None and abs(received_us - sent_us) > SKEW_TOLERATED_US:
-            late_us = received_us - sent_us
-        clean, columns_seen, is_plain = self._clean, self._columns, _is_plain_id
-        read_time, epoch, us, time_max_us = datetime.fromisoformat, _EPOCH, _US, TIME_MAX_US
-        events: list[Stored | None] = []
-        add = events.append
-        item: Any  # an attribute is read only after its class is known
-        for item in items:
-            add(None)
-            if (
-                item.__class__ is Unreadable
-                or item.type != "track"
-                or not item.message_id
-                or item.sent_at
-                or item.original_timestamp
-                or item.group_id
-            ):
-                continue
-            rule = rules[item.event]
-            if rule.decode is None:
-                continue
-            try:
-                properties = rule.decode(item.properties)
-                original_us = (read_time(item.timestamp) - epoch) // us
-            except _REFUSALS:
-                continue
-            if not 0 <= original_us < time_max_us:
-                continue
-            if (
-                rule.texts is not None
-                and not clean.issuperset(rule.texts(properties))
-                and not self._are_clean(rule.texts(properties))
-            ):
-                continue
-            user, device, claims = item.user_id, item.anonymous_id, ()
-            if user and device:
-                if not (is_plain(user) and is_plain(device)):
-                    continue
-                subjects = {"person": person_prefix + user, "device": "device:" + device}
-                claims = claimed
-            elif user:
-                if not is_plain(user):
-                    continue
-                subjects = {"person": person_prefix + user}
-                claims = claimed
-            elif device and is_plain(device):
-                subjects = {"device": "device:" + device}
-            else:
-                continue
-            raw = bytes(item.context.dipper) if item.context is not None else b""
-            columns = columns_seen[raw] if raw in columns_seen else self._new_columns(raw, item)
-            if columns is None:
-                continue
-            events[-1] = Stored(
-                item.message_id,
-                name,
-                trust,
-                original_us + late_us,
-                received_us,
-                sent_us,
-                claims,
-                None,
-                program,
-                0,
-                rule.event,
-                subjects,
-                "track",
-                original_us,
-                columns.seq,
-                columns.scenario or rule.scenario,
-                columns.channel,
-                columns.campaign,
-                columns.link,
-                columns.placement,
-                columns.org_unit,
-                columns.staff,
-                columns.partner,
-                columns.legal_entity,
-                None,
-                properties,
+    def _compiled(self) -> Tables:
+        """The kernel's tables; made anew when a further name for an event was met."""
+        if self._tables is None or self._known != len(self._rules.plain):
+            self._known = len(self._rules.plain)
+            self._tables = tables_of(
+                self._rules.source, self._rules.plan.program, self._rules.plain, self._key
             )
-        return events
-
-    def _are_clean(self, texts: Sequence[Any]) -> bool:
-        """Whether none of the texts of an event holds a secret; remembers the short ones."""
-        for text in texts:
-            if text in self._clean or (text.isdigit() and len(text) <= CARD_DIGITS_MAX):
-                continue
-            if not self._is_clean(text):
-                return False
-            if len(text) <= _SEEN_LENGTH_MAX:
-                if len(self._clean) >= _SEEN_MAX:
-                    self._clean.clear()
-                    self._clean.update((None, msgspec.UNSET))
-                self._clean.add(text)
-        return True
-
-    def _new_columns(self, raw: bytes, item: Incoming) -> Columns | None:
-        """Columns met for the first time; None when they need the complete judgement."""
-        try:
-            columns = columns_of(item)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        if columns.token is not None or columns.subjects or columns.business_date is not None:
-            return None
-        texts = [text for text in msgspec.structs.astuple(columns) if isinstance(text, str)]
-        if not all(map(self._is_clean, texts)):
-            return None
-        if len(self._columns) >= _SEEN_MAX:
-            self._columns.clear()
-        self._columns[raw] = columns
-        return columns
-
-
-def _is_plain_id(given: Any) -> bool:
-    """Whether an id is stored as it is written, so that nothing needs to be rewritten."""
-    return (
-        given.__class__ is str
-        and given.isascii()
-        and given.strip() == given
-        and len(given) <= ID_MAX
-    )
+        return self._tables

@@ -19,6 +19,7 @@ from dipper.collect.trust import Belief, belief
 from dipper.spec.reserved import ENVELOPE_IN_PROPERTIES
 
 _RULES_MAX = 16_384
+_PLAIN_MAX = 2_048
 _EVENT_OF_TYPE = {
     "identify": "identify",
     "group": "group",
@@ -43,19 +44,32 @@ class Rule:
 
 
 class Rules(dict[str | None, Rule]):
-    """Rules of one source under one program, by the name that the SDK sends for a track event."""
+    """Rules of one source under one program, by the name that the SDK sends for a track event.
+
+    `plain` are those by which an event can be judged in one pass.
+    """
 
     def __init__(self, plan: Plan, source: Source) -> None:
         super().__init__()
         self.plan = plan
         self.source = source
+        self.plain: dict[str, Rule] = {}
+        for name in (*plan.events, *source.rename):
+            self._remember(name, self[name])
         self.of_type = {kind: self._rule(name) for kind, name in _EVENT_OF_TYPE.items()}
 
     def __missing__(self, sent: str | None) -> Rule:
         if len(self) >= _RULES_MAX:
             self.clear()
         rule = self[sent] = self._named(sent)
+        if sent is not None:
+            self._remember(sent, rule)
         return rule
+
+    def _remember(self, sent: str, rule: Rule) -> None:
+        """Let the lane know a name. What the plan does not know by itself is not worth it."""
+        if rule.decode and rule.event in self.plan.events and len(self.plain) < _PLAIN_MAX:
+            self.plain[sent] = rule
 
     def _named(self, sent: str | None) -> Rule:
         name = self.source.rename.get(sent or "") or snake_case((sent or "")[: NAME_MAX * 2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from dipper.collect.incoming import Batch, Kind
+from dipper.collect.incoming import Batch, Incoming, Kind, Unreadable
 from dipper.collect.sources import Source
 
 Route = Kind | None
@@ -41,6 +41,10 @@ class Dialect(Protocol):
     @staticmethod
     def read(body: bytes, route: Route) -> Request:
         """Take a body apart. Raises `Unparseable`."""
+
+    @staticmethod
+    def read_event(raw: bytes, route: Route) -> Incoming | Unreadable:
+        """One event of a batch, or the only one of a route."""
 
     @staticmethod
     def refuse(status: int, code: str, message: str) -> Reply:

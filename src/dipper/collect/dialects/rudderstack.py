@@ -22,6 +22,7 @@ SUCCESS = Reply(200, b"OK", b"text/plain; charset=utf-8")
 _WORDS = {401: "invalid write key", 413: "request size exceeds max limit"}
 
 read = segment.read
+read_event = segment.read_event
 
 
 def refuse(status: int, code: str, message: str) -> Reply:

@@ -73,6 +73,14 @@ def read(body: bytes, route: Route) -> Request:
     return _read_batch(body) if route is None else _read_single(body, route)
 
 
+def read_event(raw: bytes, route: Route) -> Incoming | Unreadable:
+    """One event of a batch, or the only one of a route."""
+    if route is None:
+        return _read_item(raw, None)
+    (item,) = _read_single(raw, route).batch.items
+    return item
+
+
 def refuse(status: int, code: str, message: str) -> Reply:
     """The error object that Segment's clients parse."""
     return Reply(status, msgspec.json.encode({"code": code, "message": message}))

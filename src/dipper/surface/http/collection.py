@@ -155,16 +155,18 @@ class Collection:
         body = await self._read_body(head, receive, send, dialect, source)
         received_us = self._clock()
         try:
-            request = dialect.read(body, route)
+            if source is None:
+                request = dialect.read(body, route)
+                source = self.collector.sources.by_key(request.write_key or "")
+                if source is None:
+                    raise _Refusal(dialect.refuse(401, "unauthenticated", _NO_KEY))
+                dialect = self.collector.dialect_of(source)
+                collected = self.collector.collect(source, request.batch, received_us)
+            else:
+                collected = self.collector.collect_body(source, body, route, received_us)
         except Unparseable as error:
             await self._keep_unparseable(source, body, str(error), received_us)
             raise _Refusal(dialect.refuse(400, "bad_request", f"the body {error}")) from None
-        if source is None:
-            source = self.collector.sources.by_key(request.write_key or "")
-            if source is None:
-                raise _Refusal(dialect.refuse(401, "unauthenticated", _NO_KEY))
-            dialect = self.collector.dialect_of(source)
-        collected = self.collector.collect(source, request.batch, received_us)
         await self._store(dialect, collected, received_us)
         return dialect.SUCCESS
 

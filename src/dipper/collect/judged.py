@@ -1,0 +1,132 @@
+"""What a request's events become: good ones aligned for admission, failed ones, refusals.
+
+Joins the two ways of judging: what the lane has taken is taken over, the rest is judged completely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from dipper.collect.admission import Good
+from dipper.collect.canonical import Stored, content_hash, encode_all
+from dipper.collect.duplicates import NO_TIME, Duplicates
+from dipper.collect.erasures import Erasures
+from dipper.collect.failed import failed_as_accepted
+from dipper.collect.incoming import Incoming, Unreadable
+from dipper.collect.judge import Judge, Refused
+from dipper.collect.lane import Laned
+from dipper.collect.plan import Failed
+from dipper.collect.rules import CONSENTS
+from dipper.collect.sources import Source
+from dipper.engine.record import FailedEvent
+
+Item = Incoming | Unreadable
+
+
+@dataclass
+class Judged:
+    """The good events of a request, in order and aligned; `subjects` only where asked for."""
+
+    payloads: list[bytes] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+    originals_us: list[int] = field(default_factory=list)
+    contents: list[int] = field(default_factory=list)
+    subjects: list[Mapping[str, str]] = field(default_factory=list)
+    failed: list[FailedEvent] = field(default_factory=list)
+    refused: int = 0
+    consents: list[Stored] = field(default_factory=list)
+
+    def good(self) -> Good:
+        """The good events for admission."""
+        return Good(
+            self.payloads,
+            np.array(self.keys, np.int64),
+            np.array(self.originals_us, np.int64),
+            np.array(self.contents, np.int64),
+        )
+
+    def part(self, places: list[int], failed: list[FailedEvent]) -> Judged:
+        """Those of the good events, and these failed ones."""
+        return Judged(
+            [self.payloads[place] for place in places],
+            [self.keys[place] for place in places],
+            [self.originals_us[place] for place in places],
+            [self.contents[place] for place in places],
+            [],
+            failed,
+            self.refused,
+            self.consents,
+        )
+
+
+@dataclass(frozen=True)
+class Judging:
+    """Judges the requests of one source."""
+
+    judge: Judge
+    duplicates: Duplicates
+    erasures: Erasures
+    source: Source
+    event_max: int
+
+    def run(
+        self,
+        count: int,
+        item: Callable[[int], Item],
+        raw: Callable[[int], bytes],
+        laned: Laned | None,
+        sent: str | None,
+        received_us: int,
+    ) -> Judged:
+        """Judge `count` events. `item` and `raw` give an event that the lane has not taken."""
+        judged = Judged()
+        for place in range(count):
+            payload = laned.payloads[place] if laned is not None else None
+            if laned is None or payload is None:
+                event = self.judge.judge(item(place), partial(raw, place), sent, received_us)
+                self._add(judged, event)
+                continue
+            subjects = self._subjects(laned, place)
+            if self.erasures.holds(subjects):
+                judged.refused += 1
+                continue
+            judged.payloads.append(payload)
+            judged.keys.append(int(laned.keys[place]))
+            judged.originals_us.append(int(laned.originals_us[place]))
+            judged.contents.append(int(laned.contents[place]))
+            judged.subjects.append(subjects)
+        return judged
+
+    def _add(self, judged: Judged, event: Stored | FailedEvent | Refused) -> None:
+        if isinstance(event, Refused):
+            judged.refused += 1
+        elif isinstance(event, FailedEvent):
+            judged.failed.append(event)
+        else:
+            self._add_good(judged, event)
+
+    def _add_good(self, judged: Judged, event: Stored) -> None:
+        (payload,) = encode_all([event])
+        content = event.content or content_hash(payload)
+        if len(payload) > self.event_max:
+            reason = f"an event may have {self.event_max} bytes, got {len(payload)}"
+            failure = Failed("event_too_large", reason)
+            judged.failed.append(failed_as_accepted(payload, failure, content))
+            return
+        if event.event in CONSENTS:
+            judged.consents.append(event)
+        judged.payloads.append(payload)
+        judged.keys.append(self.duplicates.fingerprint(self.source.name, event.message_id))
+        judged.originals_us.append(NO_TIME if event.original_us is None else event.original_us)
+        judged.contents.append(content)
+        judged.subjects.append(event.subjects)
+
+    def _subjects(self, laned: Laned, place: int) -> dict[str, str]:
+        """The ids of an event that the lane has taken: a person, a device, or both."""
+        user, device = laned.ids(place)
+        subjects = {"person": f"{self.source.person_id_type}:{user}"} if user else {}
+        return subjects | {"device": f"device:{device}"} if device else subjects

@@ -1,0 +1,1 @@
+"""The lane: compiled kernels for the events that are exactly as declared, which is nearly all."""
