@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dipper.engine.record import Event, FailedEvent
-from dipper.feed.events import Origin, events
+from dipper.feed.events import rows
 from dipper.feed.mapping import (
     EventName,
     EventTime,
@@ -20,11 +19,12 @@ from dipper.feed.mapping import (
     SubjectColumn,
     load_map,
 )
+from dipper.feed.row import BadRow, Row
 from dipper.feed.table import batches
 from dipper.kit.clock import from_iso
 from dipper.kit.errors import BadInput
 
-ORIGIN = Origin("core", "core", "f" * 64, 1_000)
+DIGEST = "f" * 64
 
 
 def mapping(**changes: object) -> Map:
@@ -40,25 +40,25 @@ def mapping(**changes: object) -> Map:
     return base.model_copy(update=changes)
 
 
-def read(tmp_path: Path, text: str, found: Map) -> list[Event | FailedEvent]:
+def read(tmp_path: Path, text: str, found: Map) -> list[Row | BadRow]:
     """All rows of a CSV text."""
     path = tmp_path / "rows.csv"
     path.write_text(text, encoding="utf-8")
-    result: list[Event | FailedEvent] = []
+    result: list[Row | BadRow] = []
     for batch in batches(path, found.file, found.used_columns()):
-        result += events(batch, found, ORIGIN, len(result))
+        result += rows(batch, found, DIGEST, len(result))
     return result
 
 
 def test_a_row_becomes_an_event(tmp_path: Path) -> None:
     """Name, time in the map's zone, id, typed property, row number as order and key."""
     (event,) = read(tmp_path, "t,who,what,n\n2026-01-01 08:00:00,C1,Bill Paid,5\n", mapping())
-    assert isinstance(event, Event)
+    assert isinstance(event, Row)
     assert event.event == "bill_paid"
-    assert event.time_us == from_iso("2026-01-01T00:00:00Z")
+    assert from_iso(event.time) == from_iso("2026-01-01T00:00:00Z")
     assert event.subjects == {"person": "customer_no:C1"}
     assert msgspec.json.decode(event.properties) == {"amount": 5}
-    assert (event.seq, event.message_id) == (0, "f" * 16 + ":0")
+    assert event.message_id == "f" * 16 + ":0"
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_a_bad_row_is_kept_with_its_reason(tmp_path: Path, row: str, reason: str
     """And the rows around it are good."""
     good = "2026-01-01,C2,pay,1"
     found = read(tmp_path, f"t,who,what,n\n{good}\n{row}\n{good}\n", mapping())
-    assert [type(item) for item in found] == [Event, FailedEvent, Event]
-    assert isinstance(found[1], FailedEvent)
+    assert [type(item) for item in found] == [Row, BadRow, Row]
+    assert isinstance(found[1], BadRow)
     assert found[1].reason.startswith(reason)
     assert "pay" in found[1].raw or "C1" in found[1].raw
 
@@ -83,26 +83,26 @@ def test_a_bad_row_is_kept_with_its_reason(tmp_path: Path, row: str, reason: str
 def test_a_cell_of_another_type_stays_for_the_tracking_plan_to_judge(tmp_path: Path) -> None:
     """A text in a column of numbers is neither dropped nor turned into a number."""
     found = read(tmp_path, "t,who,what,n\n2026-01-01,C1,pay,many\n2026-01-01,C1,pay,7\n", mapping())
-    values = [msgspec.json.decode(item.properties) for item in found if isinstance(item, Event)]
+    values = [msgspec.json.decode(item.properties) for item in found if isinstance(item, Row)]
     assert values == [{"amount": "many"}, {"amount": 7}]
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**40), st.sampled_from(["C1", ""])), max_size=30))
-def test_every_row_gives_exactly_one_result(rows: list[tuple[int, str]]) -> None:
+def test_every_row_gives_exactly_one_result(drawn: list[tuple[int, str]]) -> None:
     """Good and failed together are the rows, in order."""
     import pyarrow as pa
 
     found = mapping(time=EventTime(column="t", format="epoch_us"))
     batch = pa.record_batch(
         {
-            "t": pa.array([time for time, _ in rows], pa.int64()),
-            "who": pa.array([who or None for _, who in rows], pa.string()),
-            "what": pa.array(["pay"] * len(rows), pa.string()),
-            "n": pa.array([1] * len(rows), pa.int64()),
+            "t": pa.array([time for time, _ in drawn], pa.int64()),
+            "who": pa.array([who or None for _, who in drawn], pa.string()),
+            "what": pa.array(["pay"] * len(drawn), pa.string()),
+            "n": pa.array([1] * len(drawn), pa.int64()),
         }
     )
-    result = list(events(batch, found, ORIGIN, 0))
-    assert [isinstance(item, Event) for item in result] == [bool(who) for _, who in rows]
+    result = list(rows(batch, found, DIGEST, 0))
+    assert [isinstance(item, Row) for item in result] == [bool(who) for _, who in drawn]
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
@@ -123,3 +123,12 @@ def test_a_wrong_map_names_every_field(tmp_path: Path) -> None:
     assert "file.format" in text
     assert "time" in text
     assert "subject" in text
+
+
+def test_rows_that_share_a_time_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    """By row number, also across the files of a day; a declared order counts before it."""
+    text = "t,who,what,n\n" + "2026-01-01,C1,pay,1\n" * 3 + "2026-01-02,C1,pay,1\n"
+    found = [item for item in read(tmp_path, text, mapping()) if isinstance(item, Row)]
+    assert found[0].seq < found[1].seq < found[2].seq
+    declared = read(tmp_path, text, mapping(seq="n"))
+    assert [item.seq for item in declared if isinstance(item, Row)] == [1, 1, 1, 1]

@@ -1,12 +1,12 @@
-"""Rows of a mapped file become events, and rows that cannot become failed events with a reason.
+"""Batches of a mapped file become rows that say what they mean, or what is wrong with them.
 
 Columns are converted whole (Arrow), rows are then zipped: a loop a row with no look-ups in it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,9 +14,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dipper.engine.record import Event, FailedEvent, Trust
 from dipper.feed.guess import snake_case
 from dipper.feed.mapping import Map
+from dipper.feed.row import BadRow, Row
 from dipper.kit.clock import from_iso, to_datetime
 from dipper.kit.errors import BadInput
 from dipper.kit.ids import subject_id
@@ -30,52 +30,42 @@ _ARROW = {
 _PER_UNIT_US = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where rows come from: the declared source, its trust, the file's digest, time of receipt."""
-
-    source: str
-    trust: Trust
-    file_digest: str
-    received_us: int
-
-
-def events(
-    batch: pa.RecordBatch, mapping: Map, origin: Origin, first_row: int
-) -> Iterator[Event | FailedEvent]:
-    """One event or failed event a row, in row order; `first_row` is the file's row number."""
-    count = batch.num_rows
+def rows(
+    batch: pa.RecordBatch, mapping: Map, file_digest: str, first_row: int
+) -> Iterator[Row | BadRow]:
+    """What each row says, in row order; `first_row` is the file's number of the first."""
     names = event_names(batch, mapping)
     times = _times(batch, mapping)
-    seqs = _seqs(batch, mapping, first_row)
-    keys = _message_ids(batch, mapping, origin, first_row)
+    seqs = _seqs(batch, mapping, times, first_row)
+    keys = _message_ids(batch, mapping, file_digest, first_row)
     roles = list(mapping.subjects)
-    ids = list(zip(*[_ids(batch, mapping, role) for role in roles], strict=True))
-    envelope = [(name, _texts(batch.column(column))) for name, column in mapping.columns.items()]
+    ids = [_ids(batch, mapping, role) for role in roles]
+    subjects = _subjects(roles, ids)
+    columns = list(
+        zip(*[_texts(batch.column(name)) for name in mapping.columns.values()], strict=True)
+    )
+    columns = columns or [()] * batch.num_rows
     properties = _properties(batch, mapping)
-    # Only public sources make claims: what a file's source says of ids is its own word.
-    claims = ("person",) if origin.trust == "public" and "person" in roles else ()
-    for row in range(count):
-        subjects = {role: found for role, found in zip(roles, ids[row], strict=True) if found}
-        reason = _wrong(names[row], times[row], subjects)
-        if reason is not None:
-            yield _failed(batch, row, reason, origin, keys[row], subjects)
-            continue
-        columns = {name: values[row] for name, values in envelope if values[row] is not None}
-        yield Event(
-            event=names[row],
-            message_id=keys[row],
-            source=origin.source,
-            trust=origin.trust,
-            time_us=times[row],
-            original_us=times[row],
-            received_us=origin.received_us,
-            seq=seqs[row],
-            subjects=subjects,
-            claims=claims,
-            properties=properties[row],
-            **columns,
-        )
+    for row, values in enumerate(
+        zip(names, times, seqs, keys, subjects, columns, properties, strict=True)
+    ):
+        name, time, _, key, who, _, _ = values
+        if name and time is not None and who:
+            yield Row(*values)  # type: ignore[arg-type]
+        else:
+            raw = msgspec.json.encode(batch.slice(row, 1).to_pylist()[0], enc_hook=str).decode()
+            yield BadRow(_wrong(name, time, who), raw, key, who)
+
+
+def _subjects(roles: list[str], ids: list[list[str | None]]) -> list[dict[str, str]]:
+    """The ids of each row by role, without those that are empty."""
+    if len(roles) == 1:
+        role = roles[0]
+        return [{} if found is None else {role: found} for found in ids[0]]
+    return [
+        {role: found for role, found in zip(roles, row, strict=True) if found is not None}
+        for row in zip(*ids, strict=True)
+    ]
 
 
 def event_names(batch: pa.RecordBatch, mapping: Map) -> list[str | None]:
@@ -90,34 +80,12 @@ def event_names(batch: pa.RecordBatch, mapping: Map) -> list[str | None]:
     return [None if value is None else known[value] for value in column]
 
 
-def _wrong(name: str | None, time_us: int | None, subjects: dict[str, str]) -> str | None:
+def _wrong(name: str | None, time: str | None, subjects: dict[str, str]) -> str:
     if not name:
         return "event: expected a name, got an empty cell"
-    if time_us is None:
+    if time is None:
         return "time: expected a time, got an empty or unreadable cell"
-    if not subjects:
-        return "subjects: expected at least one id, got empty cells"
-    return None
-
-
-def _failed(
-    batch: pa.RecordBatch,
-    row: int,
-    reason: str,
-    origin: Origin,
-    message_id: str,
-    subjects: dict[str, str],
-) -> FailedEvent:
-    raw = msgspec.json.encode(batch.slice(row, 1).to_pylist()[0], enc_hook=str).decode()
-    return FailedEvent(
-        source=origin.source,
-        received_us=origin.received_us,
-        code="bad_row",
-        reason=reason,
-        raw=raw,
-        message_id=message_id,
-        subjects=subjects,
-    )
+    return f"subjects: expected at least one id, got {len(subjects)}"
 
 
 def _texts(column: pa.Array) -> list[str | None]:
@@ -141,20 +109,24 @@ def _ids(batch: pa.RecordBatch, mapping: Map, role: str) -> list[str | None]:
     return found
 
 
-def _times(batch: pa.RecordBatch, mapping: Map) -> list[int | None]:
+def _times(batch: pa.RecordBatch, mapping: Map) -> list[str | None]:
+    """RFC 3339 texts in UTC; None where a cell is empty or no time."""
     column = batch.column(mapping.time.column)
     form = mapping.time.format
     if pa.types.is_timestamp(column.type):
-        zone = None if column.type.tz else mapping.time.zone
-        if zone and zone != "UTC":
+        if column.type.tz is None and mapping.time.zone != "UTC":
+            zone = mapping.time.zone
             column = pc.assume_timezone(column, zone, ambiguous="earliest", nonexistent="earliest")
-        moment = pc.cast(column, pa.timestamp("us", tz="UTC"), safe=False)
-        return pc.cast(moment, pa.int64()).to_pylist()
-    if form == "iso":
+        moments = pc.cast(column, pa.timestamp("us", tz="UTC"), safe=False)
+    elif form == "iso":
         zone_info = ZoneInfo(mapping.time.zone)
-        return [_iso(text, zone_info) for text in _texts(column)]
-    factor = _PER_UNIT_US[form]
-    return [_epoch(value, factor) for value in column.to_pylist()]
+        found = [_iso(text, zone_info) for text in _texts(column)]
+        moments = pa.array(found, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    else:
+        factor = _PER_UNIT_US[form]
+        found = [_epoch(value, factor) for value in column.to_pylist()]
+        moments = pa.array(found, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    return pc.strftime(moments, format="%Y-%m-%dT%H:%M:%S+00:00").to_pylist()
 
 
 def _iso(text: str | None, zone: ZoneInfo) -> int | None:
@@ -177,9 +149,17 @@ def _epoch(value: Any, factor: int) -> int | None:
         return None
 
 
-def _seqs(batch: pa.RecordBatch, mapping: Map, first_row: int) -> Sequence[int]:
+def _seqs(
+    batch: pa.RecordBatch, mapping: Map, times: list[str | None], first_row: int
+) -> Sequence[int]:
+    """The declared order among equal times, else the row number where a time is shared.
+
+    A row that shares its time with no other has no need of one, and is judged faster without.
+    """
     if mapping.seq is None:
-        return range(first_row, first_row + batch.num_rows)
+        shared = {time for time, count in Counter(times).items() if count > 1}
+        shared.update(times[:1], times[-1:])  # The rows around a batch may share these.
+        return [first_row + row + 1 if time in shared else 0 for row, time in enumerate(times)]
     try:
         found = pc.cast(batch.column(mapping.seq), pa.int64())
     except pa.ArrowInvalid as error:
@@ -189,24 +169,32 @@ def _seqs(batch: pa.RecordBatch, mapping: Map, first_row: int) -> Sequence[int]:
     return pc.fill_null(found, 0).to_pylist()
 
 
-def _message_ids(batch: pa.RecordBatch, mapping: Map, origin: Origin, first_row: int) -> list[str]:
+def _message_ids(
+    batch: pa.RecordBatch, mapping: Map, file_digest: str, first_row: int
+) -> list[str]:
     if not mapping.message_id:
-        short = origin.file_digest[:16]
+        short = file_digest[:16]
         return [f"{short}:{row}" for row in range(first_row, first_row + batch.num_rows)]
     parts = [_texts(batch.column(column)) for column in mapping.message_id]
     return ["/".join(value or "" for value in row) for row in zip(*parts, strict=True)]
 
 
 def _properties(batch: pa.RecordBatch, mapping: Map) -> list[msgspec.Raw]:
+    """JSON objects of the row's properties, without empty cells."""
     names = list(mapping.properties)
     if not names:
         return [msgspec.Raw(b"{}")] * batch.num_rows
     columns = [_typed(batch.column(item.column), item.type) for item in mapping.properties.values()]
-    encode = msgspec.json.Encoder().encode
-    return [
-        msgspec.Raw(encode({name: v for name, v in zip(names, row, strict=True) if v is not None}))
-        for row in zip(*columns, strict=True)
-    ]
+    # A struct with unset fields encodes faster than a dictionary that is first filtered.
+    shape = msgspec.defstruct(
+        "Properties",
+        [(f"f{place}", Any, None) for place in range(len(names))],
+        rename={f"f{place}": name for place, name in enumerate(names)},
+        omit_defaults=True,
+        gc=False,
+    )
+    lines = msgspec.json.Encoder().encode_lines([shape(*row) for row in zip(*columns, strict=True)])
+    return [msgspec.Raw(line) for line in lines.split(b"\n")[: batch.num_rows]]
 
 
 def _typed(column: pa.Array, kind: str) -> list[Any]:

@@ -23,11 +23,10 @@ from dipper.collect.incoming import Batch, Context, Incoming, Unreadable
 from dipper.collect.plan import Plan
 from dipper.collect.sources import Source, Sources
 from dipper.engine.ports import Entry
-from dipper.engine.record import Event, FailedEvent
-from dipper.feed.events import Origin, events
+from dipper.feed.events import rows
 from dipper.feed.mapping import Map
+from dipper.feed.row import BadRow, Row
 from dipper.feed.table import batches
-from dipper.kit.clock import to_iso
 from dipper.kit.errors import BadInput, did_you_mean
 
 ROWS_AT_ONCE = 2_000
@@ -35,18 +34,8 @@ ROWS_AT_ONCE = 2_000
 
 _ENCODE = msgspec.json.Encoder().encode
 _TYPES = frozenset({"identify", "group", "alias"})
-_COLUMNS = (
-    "scenario",
-    "channel",
-    "campaign",
-    "link",
-    "placement",
-    "org_unit",
-    "staff",
-    "partner",
-    "legal_entity",
-    "business_date",
-)
+_NOTHING = msgspec.Raw(b"{}")
+_NO_RAW = msgspec.Raw(b"")
 
 
 @dataclass(frozen=True)
@@ -85,14 +74,13 @@ class Judging:
         return self._sources[name]
 
     def judge(
-        self, source: Source, rows: Sequence[Event | FailedEvent], received_us: int
+        self, source: Source, mapping: Map, found: Sequence[Row | BadRow], received_us: int
     ) -> tuple[list[Entry], Counts]:
         """Entries for the log, and the counts of these rows."""
-        columns: dict[tuple[object, ...], msgspec.Raw] = {}
-        items = [_incoming(row, source, columns) for row in rows]
+        items = list(map(_Translation(source, mapping).incoming, found))
         batch = Batch(items, None, lambda place: _ENCODE(items[place]))
-        found = self._collector.collect(source, batch, received_us)
-        return found.entries, found.counts.get(source.name, Counts())
+        collected = self._collector.collect(source, batch, received_us)
+        return collected.entries, collected.counts.get(source.name, Counts())
 
 
 def judged(
@@ -100,13 +88,14 @@ def judged(
 ) -> Iterator[tuple[list[Entry], Counts]]:
     """Entries and counts of a file, ROWS_AT_ONCE rows at a time, in file order."""
     source = judging.source(mapping.source)
-    origin = Origin(source.name, source.trust, file_digest(path), received_us)
+    digest = file_digest(path)
     first_row = 0
     for batch in batches(path, mapping.file, mapping.used_columns()):
-        rows = list(events(batch, mapping, origin, first_row))
+        found = list(rows(batch, mapping, digest, first_row))
         first_row += batch.num_rows
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            yield judging.judge(source, rows[start : start + ROWS_AT_ONCE], received_us)
+        for start in range(0, len(found), ROWS_AT_ONCE):
+            part = found[start : start + ROWS_AT_ONCE]
+            yield judging.judge(source, mapping, part, received_us)
 
 
 def file_digest(path: Path) -> str:
@@ -115,55 +104,56 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _incoming(
-    row: Event | FailedEvent, source: Source, columns: dict[tuple[object, ...], msgspec.Raw]
-) -> Incoming | Unreadable:
-    """A row as a dialect hands an event over."""
-    if isinstance(row, FailedEvent):
-        return Unreadable(row.raw.encode(), row.code, row.reason)
-    others = dict(row.subjects)
-    user = _plain(others.pop("person", None), source.person_id_type, others, "person")
-    device = _plain(others.pop("device", None), "device", others, "device")
-    is_typed = row.event in _TYPES
-    return Incoming(
-        type=row.event if is_typed else "track",  # type: ignore[arg-type]
-        event=None if is_typed else row.event,
-        user_id=user,
-        anonymous_id=device,
-        message_id=row.message_id,
-        timestamp=to_iso(row.time_us),
-        properties=msgspec.Raw(b"{}") if is_typed else row.properties,
-        traits=row.properties if is_typed else msgspec.Raw(b""),
-        context=_context(row, others, columns),
-    )
+class _Translation:
+    """Rows of one map as a dialect hands events over."""
 
+    def __init__(self, source: Source, mapping: Map) -> None:
+        self._person = source.person_id_type + ":"
+        self._names = tuple(mapping.columns)
+        self._contexts: dict[object, Context] = {}
 
-def _plain(text: str | None, id_type: str, others: dict[str, str], role: str) -> str | None:
-    """The value of an id of the source's own type; an id of another type goes by role."""
-    if text is None:
-        return None
-    kind, _, value = text.partition(":")
-    if kind == id_type:
-        return value
-    others[role] = text
-    return None
+    def incoming(self, row: Row | BadRow) -> Incoming | Unreadable:
+        """A row as an event that nobody has judged yet."""
+        if row.__class__ is BadRow:
+            return Unreadable(row.raw.encode(), "bad_row", row.reason)
+        user = device = None
+        others = {}
+        for role, text in row.subjects.items():
+            if role == "person" and text.startswith(self._person):
+                user = text[len(self._person) :]
+            elif role == "device" and text.startswith("device:"):
+                device = text[7:]
+            else:
+                others[role] = text
+        is_typed = row.event in _TYPES
+        return Incoming(
+            type=row.event if is_typed else "track",  # type: ignore[arg-type]
+            event=None if is_typed else row.event,
+            user_id=user,
+            anonymous_id=device,
+            message_id=row.message_id,
+            timestamp=row.time,
+            properties=_NOTHING if is_typed else row.properties,
+            traits=row.properties if is_typed else _NO_RAW,
+            context=self._context(row, others),
+        )
 
-
-def _context(
-    row: Event, others: dict[str, str], known: dict[tuple[object, ...], msgspec.Raw]
-) -> Context | None:
-    values = tuple(getattr(row, name) for name in _COLUMNS)
-    if others or row.seq:
+    def _context(self, row: Row, others: dict[str, str]) -> Context:
+        seq = row.seq
+        if not others and not seq:
+            known = self._contexts.get(row.columns)
+            if known is not None:
+                return known
         dipper: dict[str, object] = {
-            name: value for name, value in zip(_COLUMNS, values, strict=True) if value is not None
+            name: value
+            for name, value in zip(self._names, row.columns, strict=True)
+            if value is not None
         }
         if others:
             dipper["subjects"] = others
-        dipper["seq"] = row.seq
-        return Context(dipper=msgspec.Raw(_ENCODE(dipper)))
-    raw = known.get(values)
-    if raw is None:
-        named = zip(_COLUMNS, values, strict=True)
-        raw = msgspec.Raw(_ENCODE({name: value for name, value in named if value is not None}))
-        known[values] = raw
-    return Context(dipper=raw)
+        if seq:
+            dipper["seq"] = seq
+        context = Context(dipper=msgspec.Raw(_ENCODE(dipper)))
+        if not others and not seq:
+            self._contexts[row.columns] = context
+        return context

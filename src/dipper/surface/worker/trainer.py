@@ -35,6 +35,9 @@ _MARKS = (b'"decision_made"', b'"offer_shown"', b'"offer_clicked"', b'"offer_dis
           b'"product_opened"')  # fmt: skip
 
 
+_POSITION = msgspec.msgpack.Decoder(tuple[int, int, bytes])
+
+
 class _Outcome(msgspec.Struct):
     decision_id: str = ""
     offer: str = ""
@@ -53,7 +56,18 @@ class Trainer:
         self._published: dict[str, str] = {}
         self._changed: set[str] = set()
         self._published_us = 0
-        self.positions = dict.fromkeys(range(workspace.settings.storage.partitions), 0)
+        self.positions = self._first_decisions()
+
+    def _first_decisions(self) -> dict[int, int]:
+        """partition -> offset of the first decision that the state knows: nothing before it teaches
+        anything, so nothing before it is read at start."""
+        partitions = range(self._workspace.settings.storage.partitions)
+        with self._workspace.state.read() as view:
+            first = dict.fromkeys(partitions, 0) | view.positions()
+            for _, row in view.scan("decisions"):
+                partition, offset, _ = _POSITION.decode(row)
+                first[partition] = min(first[partition], offset)
+        return first
 
     def add(self, records: Sequence[Record]) -> None:
         """Take in what the records teach."""
