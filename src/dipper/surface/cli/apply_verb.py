@@ -8,6 +8,8 @@ import typer
 
 from dipper.surface.cli.output import EXIT_FINDINGS, print_json
 
+EXAMPLES = ("dipper apply mybank",)
+
 
 def command(
     folder: Path = typer.Argument(Path(), help="The workspace."),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+EXAMPLES = ("dipper demo --folder build/demo --seed 7",)
+
 
 def command(
     folder: Path = typer.Option(Path("build/demo"), help="Where workspace and report go."),

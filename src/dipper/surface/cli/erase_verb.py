@@ -8,6 +8,8 @@ import typer
 
 from dipper.surface.cli.output import print_json
 
+EXAMPLES = ("dipper erase customer_no:C1001 -w mybank",)
+
 
 def command(
     person: str = typer.Argument(..., help="An id of the person, as idtype:value."),

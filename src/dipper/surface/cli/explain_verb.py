@@ -8,6 +8,11 @@ import typer
 
 from dipper.surface.cli.output import print_json
 
+EXAMPLES = (
+    "dipper explain C1001 --offer bill_reminder -w mybank",
+    "dipper explain login:u000001 --offer bill_reminder -w mybank --lang zh",
+)
+
 
 def command(
     person: str = typer.Argument(..., help="An id as idtype:value; a bare value is a customer_no."),

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 BAR = 40
 
+EXAMPLES = (
+    'dipper funnel "bill_viewed > bill_paid" -w mybank --window 7d',
+    'dipper funnel --step bill_viewed --step "bill_paid:amount_fen >= 10000" --by channel',
+)
+
 
 def command(
     chain: list[str] = typer.Argument(None, help="Event names, parted by > (quoted) or spaces."),

@@ -8,6 +8,11 @@ import typer
 
 from dipper.surface.cli.output import EXIT_FINDINGS, print_json, print_rows, progress
 
+EXAMPLES = (
+    "dipper import history.csv --source core -w mybank",
+    "dipper import history.csv --map history.map.yml -w mybank",
+)
+
 
 def command(
     file: Path = typer.Argument(..., help="CSV, NDJSON or Parquet."),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+EXAMPLES = ("dipper init mybank",)
+
 
 def command(
     folder: Path = typer.Argument(..., help="The folder of the new workspace."),

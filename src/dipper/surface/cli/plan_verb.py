@@ -8,6 +8,11 @@ import typer
 
 from dipper.surface.cli.output import EXIT_FINDINGS, print_json
 
+EXAMPLES = (
+    "dipper plan mybank",
+    "dipper plan mybank --language zh",
+)
+
 
 def command(
     folder: Path = typer.Argument(Path(), help="The workspace."),

@@ -8,6 +8,11 @@ import typer
 
 from dipper.surface.cli.output import EXIT_FINDINGS, print_json, progress
 
+EXAMPLES = (
+    "dipper replay mybank",
+    "dipper replay mybank --rebuild",
+)
+
 
 def command(
     folder: Path = typer.Argument(Path(), help="The workspace."),

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import typer
 
+EXAMPLES = (
+    "dipper serve mybank",
+    "dipper serve mybank --roles gateway,worker",
+)
+
 
 def command(
     folder: Path = typer.Argument(Path(), help="The workspace."),

@@ -9,6 +9,8 @@ import typer
 
 from dipper.surface.cli.output import EXIT_FINDINGS, print_json, print_rows, progress
 
+EXAMPLES = ("dipper status mybank",)
+
 
 def command(
     folder: Path = typer.Argument(Path(), help="The workspace."),
