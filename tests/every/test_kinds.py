@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,15 +31,17 @@ def test_every_file_of_kinds_is_a_kind() -> None:
 
 
 @each_kind
-def test_every_page_is_what_the_code_declares(kind: Kind) -> None:
+def test_every_page_is_what_the_code_declares(
+    kind: Kind, golden: Callable[[Path, str], None]
+) -> None:
     """docs/reference/kinds is generated; `make docs` or `make golden` writes it anew."""
-    _same(PAGES / f"{kind.name}.md", reference.page(kind))
+    golden(PAGES / f"{kind.name}.md", reference.page(kind))
 
 
-def test_the_index_lists_every_kind() -> None:
+def test_the_index_lists_every_kind(golden: Callable[[Path, str], None]) -> None:
     """And no page is left over from a kind that is gone."""
     pages = reference.pages(REGISTRY)
-    _same(PAGES / "README.md", pages["README.md"])
+    golden(PAGES / "README.md", pages["README.md"])
     assert {path.name for path in PAGES.glob("*.md")} == pages.keys()
 
 
@@ -89,11 +91,3 @@ def test_every_reference_of_an_example_leads_to_a_kind(kind: Kind) -> None:
     """What `refs` names are kinds, so that lineage is never cut off by a misspelt word."""
     for one in load_text(kind.example).objects:
         assert {ref.kind for ref in one.spec.refs()} <= REGISTRY.kinds.keys()
-
-
-def _same(path: Path, expected: str) -> None:
-    if os.environ.get("DIPPER_GOLDEN") == "write":
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(expected, encoding="utf-8")
-    assert path.is_file(), f"{path.relative_to(ROOT)} is missing; run `make docs`"
-    assert path.read_text(encoding="utf-8") == expected

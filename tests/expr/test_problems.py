@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 from dipper.expr.parse import parse
@@ -35,14 +35,12 @@ def told(text: str) -> str:
     return "no error"
 
 
-def test_errors_say_where_what_and_what_to_do() -> None:
+def test_errors_say_where_what_and_what_to_do(golden: Callable[[Path, str], None]) -> None:
     """Each text of the golden file is refused with exactly the words below it."""
     texts = [b.split("\n")[0] for b in GOLDEN.read_text("utf-8").strip().split("\n\n")]
     blocks = ["\n".join([text, told(text.replace("\\n", "\n"))]) for text in texts]
     current = "\n\n".join(blocks) + "\n"
-    if os.environ.get("DIPPER_GOLDEN") == "write":
-        GOLDEN.write_text(current, "utf-8")
-    assert current == GOLDEN.read_text("utf-8")
+    golden(GOLDEN, current)
     assert "no error" not in current
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,14 +32,6 @@ def load_bank() -> ModuleType:
     return sys.modules["decide_bank"]
 
 
-def compare(name: str, text: str) -> None:
-    """The text of a golden file, or its rewriting."""
-    path = HERE / name
-    if os.environ.get("DIPPER_GOLDEN") == "write":
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
-
-
 def people(bank: Any, decider: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
     """Situations whose words somebody should read."""
     policy = decider.place("result").policy
@@ -58,7 +50,7 @@ def people(bank: Any, decider: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_explanations(language: str) -> None:
+def test_explanations(language: str, golden: Callable[[Path, str], None]) -> None:
     """The sentences about typical decisions."""
     bank = load_bank()
     decider, program, tables = bank.decider(), bank.program(), bank.tables()
@@ -68,10 +60,10 @@ def test_explanations(language: str) -> None:
         trace = bank.ask(decider, person, model=model, **fields).trace
         lines = explain_on(decider, trace, program, tables, language)
         parts.append("\n".join([f"== {title}", *lines]))
-    compare(f"decide_explained_{language}.txt", "\n\n".join(parts) + "\n")
+    golden(HERE / f"decide_explained_{language}.txt", "\n\n".join(parts) + "\n")
 
 
-def test_trace() -> None:
+def test_trace(golden: Callable[[Path, str], None]) -> None:
     """The stored trace and its picture; hashes are left out, they change with every field."""
     bank = load_bank()
     decider = bank.decider()
@@ -81,4 +73,6 @@ def test_trace() -> None:
     stored = msgspec.json.decode(encode(trace))
     stored |= {"program": "<hash>", "tables": {"product": "<hash>"}, "model": "<hash>"}
     found = {"trace": stored, "waterfall": waterfall(decider, trace)}
-    compare("decide_trace.json", msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
+    golden(
+        HERE / "decide_trace.json", msgspec.json.format(msgspec.json.encode(found)).decode() + "\n"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ HERE = Path(__file__).parent
 GOLDEN = HERE / "spec_errors.txt"
 
 
-def test_the_texts_of_mistakes_are_those_of_the_golden_file() -> None:
+def test_the_texts_of_mistakes_are_those_of_the_golden_file(
+    golden: Callable[[Path, str], None],
+) -> None:
     """Each says where, what is wrong, what was expected and what to do."""
     columns: dict[str, Type] = dict(PRODUCT_COLUMNS)
     row: dict[str, Any] = dict.fromkeys(columns) | {
@@ -30,8 +32,6 @@ def test_the_texts_of_mistakes_are_those_of_the_golden_file() -> None:
     )
     findings = check(load_folder(HERE / "spec_mistakes"), {"product": product})
     text = "".join(f"{finding.as_text()}\n" for finding in findings)
-    if os.environ.get("DIPPER_GOLDEN") == "write":
-        GOLDEN.write_text(text, encoding="utf-8")
-    assert text == GOLDEN.read_text(encoding="utf-8")
+    golden(GOLDEN, text)
     files = {path.name for path in (HERE / "spec_mistakes").glob("m*.yml")}
     assert files == {line.split("/")[1].split(":")[0] for line in text.splitlines()}

@@ -89,6 +89,16 @@ def parameters(name: str) -> list[Any]:
     return [one for one in group.commands[name].params if one.name != "help"]
 
 
+def understood(name: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """What the parser of a verb makes of its arguments. Raises a usage error, runs nothing."""
+    from dipper.surface.cli.main import app
+
+    group: Any = typer.main.get_command(app)
+    context = group.commands[name].make_context(name, list(arguments))
+    found: dict[str, Any] = context.params
+    return found
+
+
 def _verb(name: str) -> str:
     module = verb_module(name)
     words = inspect.getdoc(module.command) or ""
@@ -251,7 +261,7 @@ def _json(value: Any) -> str:
 
 
 def families() -> dict[str, dict[str, tuple[str, str]]]:
-    """Family -> name -> (title or module, first sentence of the docstring)."""
+    """Family -> name -> (title, routes or module; first sentence of the docstring)."""
     from dipper.collect.dialects import registry as dialects
     from dipper.decide.gates import registry as gates
     from dipper.decide.rank import exploration
@@ -266,7 +276,10 @@ def families() -> dict[str, dict[str, tuple[str, str]]]:
         "Explorations": {
             name: ("", _first(inspect.getdoc(exploration))) for name in exploration.EXPLORATIONS
         },
-        "Dialects": {name: ("", _words(one)) for name, one in dialects.build().items()},
+        "Dialects": {
+            name: (" ".join(f"`{path}`" for path in one.ROUTES), _words(one))
+            for name, one in dialects.build().items()
+        },
         "Folds": {one.__name__: (one.__module__, _module_words(one)) for one in folds()},
     }
 
