@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from dipper.fold.timeline import Array, Timelines
+from dipper.fold.timeline import Array, Timelines, read_only
 
 STEPS_MAX = 32
 
@@ -87,8 +87,11 @@ class Funnel:
         counts = np.zeros((len(names) + 1, self.steps + 1), np.int64)
         window_us = _NEVER if self.window_us is None else self.window_us
         kernel = _count_ordered if self.ordered else _count_any_order
-        time, steps = timelines.columns["time"], timelines.columns["steps"]
-        kernel(timelines.subjects, time, steps, codes, window_us, counts)
+        read = map(
+            read_only,
+            (timelines.subjects, timelines.columns["time"], timelines.columns["steps"], codes),
+        )
+        kernel(*read, window_us, counts)
         groups: dict[str | None, Counts] = {}
         if self.breakdown is not None:
             entered = counts.copy()

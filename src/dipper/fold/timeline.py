@@ -8,7 +8,7 @@ same answer for every way in which subjects are shared out; `tests/fold` holds e
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,14 @@ class Fold(Protocol[State, Result]):
 
     def finish(self, state: State) -> Result:
         """The answer."""
+
+
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same array as one that cannot be written: kernels are compiled for that type alone,
+    whether the values lie in a file's buffer or in an array of ours."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def fold_all(fold: Fold[State, Result], buckets: Iterable[Timelines]) -> Result:

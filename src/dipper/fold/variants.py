@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from dipper.fold.timeline import Timelines
+from dipper.fold.timeline import Timelines, read_only
 from dipper.kit.hashing import hash64
 
 Hashes = npt.NDArray[np.uint64]
@@ -53,7 +53,8 @@ class VariantFold:
         names = timelines.texts[self.column]
         # A missing text has code -1, the last place.
         hashes = np.array([*map(hash64, names), _MISSING], np.int64).view(np.uint64)
-        found = _chains(timelines.subjects, timelines.columns[self.column], hashes)
+        starts, codes = timelines.subjects, timelines.columns[self.column]
+        found = _chains(read_only(starts), read_only(codes), read_only(hashes))
         return self.merge(state, VariantState(found, np.ones(len(found), np.int64)))
 
     def merge(self, state: VariantState, other: VariantState) -> VariantState:

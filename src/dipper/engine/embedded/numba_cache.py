@@ -33,12 +33,72 @@ def user_folder() -> Path:
     return Path(home) / "dipper" / "numba"
 
 
-def warm() -> int:
-    """Compile, or load from the cache, every kernel that folds and lake use; gives their number.
+def warm() -> None:
+    """Compile, or load from the cache, every kernel of lake, runner and history folds.
 
-    Each runs once over two rows in the types it will meet.
+    Each runs over a few rows in the types that it meets; a question compiles nothing then.
     """
-    from dipper.engine.embedded import subject_map, timeline_order
-    from dipper.engine.ports import Bucket, Identity
+    _warm_rows()
+    _warm_subjects()
+    _warm_folds()
 
-    return 0
+
+def _warm_rows() -> None:
+    import numpy as np
+
+    from dipper.engine.embedded import row_kernels, timeline_order
+    from dipper.engine.embedded.timeline_order import Moments, Run
+
+    keys = np.array([[2, 0], [1, 0]], np.uint64)
+    moments = Moments(*(np.array([1, 0], np.int64) for _ in range(3)))
+    timeline_order.sort_order(keys, moments)
+    runs = [Run(keys[::-1].copy(), np.array([0, 1, 2]), moments)] * 2
+    timeline_order.merge_order(runs)
+    _, _, targets = timeline_order.append_order(runs)
+    codes, rows = np.array([0, 1], np.int32), np.array([0, 1], np.int64)
+    for word in (np.uint8, np.uint16, np.uint32, np.uint64):
+        values = np.zeros(2, word)
+        row_kernels.take(values, codes)
+        row_kernels.take(values, rows)
+        row_kernels.copy_blocks(np.zeros(4, word), values, np.array([0, 1, 2]), targets[:2])
+    some = row_kernels.Values(np.array([True, False]), codes)
+    for condition in (None, some):
+        row_kernels.choose(codes, condition, rows, 0, None)
+
+
+def _warm_subjects() -> None:
+    import numpy as np
+    import pyarrow as pa
+
+    from dipper.engine.embedded.subject_map import Moves, Owners
+    from dipper.engine.ports import Identity
+
+    key = pa.array([bytes(16)], pa.binary())
+    far = np.array([2**62])
+    table = pa.table(
+        {"device": key, "claim": key, "person": key, "from_us": -far, "to_us": far},
+    )
+    Moves(Identity({bytes(16): bytes(16)})).of(np.zeros((1, 2), np.uint64))
+    claims = pa.array(["customer_no:1"]).dictionary_encode()
+    Owners(table, {}).of(np.zeros((1, 2), np.uint64), claims, np.zeros(1, np.int64))
+
+
+def _warm_folds() -> None:
+    import numpy as np
+
+    from dipper.engine.ports import Bucket
+    from dipper.fold.funnel import Funnel
+    from dipper.fold.variants import VariantFold
+
+    for steps in (np.uint8, np.int64):
+        columns = {
+            "time": np.zeros(2, np.int64),
+            "steps": np.ones(2, steps),
+            "text": np.zeros(2, np.int32),
+        }
+        bucket = Bucket([bytes(16)], np.array([0, 2]), columns, {"text": ["a"]})
+        for ordered in (True, False):
+            fold = Funnel(1, ordered=ordered, breakdown="text")
+            fold.step(fold.start(), bucket)
+    variants = VariantFold("text")
+    variants.step(variants.start(), bucket)

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from dipper.fold.timeline import read_only
+
 _WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
@@ -30,7 +32,7 @@ class Values(NamedTuple):
 def take(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     """values[places], without numpy's checks: places are ours, and inside."""
     taken = np.empty(len(places), values.dtype)
-    _take(_as_words(taken), _as_words(values), places)
+    _take(_as_words(taken), read_only(_as_words(values)), read_only(places))
     return taken
 
 
@@ -38,7 +40,8 @@ def copy_blocks(
     out: np.ndarray, values: np.ndarray, starts: np.ndarray, targets: np.ndarray
 ) -> None:
     """Copy rows starts[i] to starts[i+1] of `values` to place targets[i] of `out`, for every i."""
-    _copy_blocks(_as_words(out), _as_words(values), starts, targets)
+    words = read_only(_as_words(values))
+    _copy_blocks(_as_words(out), words, read_only(starts), read_only(targets))
 
 
 def choose(
@@ -56,14 +59,19 @@ def choose(
     rows = None
     if condition is not None:
         yes, codes = condition
-        rows = np.flatnonzero(yes) if codes is None else _where(yes, codes)
+        rows = np.flatnonzero(yes) if codes is None else _where(read_only(yes), read_only(codes))
     if time is not None and (start_us is not None or end_us is not None):
         first = _FIRST if start_us is None else start_us
         last = _LAST if end_us is None else end_us
-        rows = _within(time, first, last) if rows is None else _rows_within(rows, time, first, last)
+        times = read_only(time)
+        rows = (
+            _within(times, first, last)
+            if rows is None
+            else _rows_within(read_only(rows), times, first, last)
+        )
     if rows is not None and len(rows) == len(subjects):
         rows = None
-    starts, found = _spans(subjects if rows is None else take(subjects, rows))
+    starts, found = _spans(read_only(subjects if rows is None else take(subjects, rows)))
     return rows, starts, found
 
 

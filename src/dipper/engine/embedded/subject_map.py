@@ -16,6 +16,7 @@ from numba import njit
 
 from dipper.engine.embedded.timeline_order import key_halves
 from dipper.engine.ports import Identity
+from dipper.fold.timeline import read_only
 from dipper.kit.hashing import hash128
 
 NOBODY = -1
@@ -29,7 +30,7 @@ class Keys:
 
     def find(self, halves: np.ndarray) -> np.ndarray:
         """The place of each key (n, 2), or -1."""
-        return _find(self.halves, np.ascontiguousarray(halves))
+        return _find(read_only(self.halves), read_only(np.ascontiguousarray(halves)))
 
 
 class Moves:
@@ -95,17 +96,15 @@ class Owners:
 
     def of(self, devices: np.ndarray, claims: pa.DictionaryArray, times: np.ndarray) -> np.ndarray:
         """For each row its person's place in `persons`, or -1; `claims` are ids as texts."""
-        named = self._claim_places([hash128(text) for text in claims.dictionary.to_pylist()])
-        codes = claims.indices.fill_null(len(named)).to_numpy()
-        row_claims = np.append(named, NOBODY)[codes]
+        places = self._claim_places([hash128(text) for text in claims.dictionary.to_pylist()])
+        codes = claims.indices.fill_null(len(places)).to_numpy()
+        row_claims = np.append(places, NOBODY)[codes]
         row_devices = self._devices.find(devices)
+        named, anyone = self._named, self._any
         return _owner(
-            row_devices,
-            row_claims,
-            times,
-            *(self._named.starts, self._named.claims, self._named.begins, self._named.ends),
-            self._named.persons,
-            *(self._any.starts, self._any.begins, self._any.ends, self._any.persons),
+            *map(read_only, (row_devices, row_claims, times)),
+            *map(read_only, (named.starts, named.claims, named.begins, named.ends, named.persons)),
+            *map(read_only, (anyone.starts, anyone.begins, anyone.ends, anyone.persons)),
         )
 
     def has(self, devices: np.ndarray) -> bool:

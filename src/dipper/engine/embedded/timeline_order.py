@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from dipper.fold.timeline import read_only
+
 
 class Moments(NamedTuple):
     """What orders the rows of one subject, aligned: µs, sequence number, hash of the message id."""
@@ -60,6 +62,8 @@ def sort_order(keys: np.ndarray, moments: Moments) -> np.ndarray | None:
 
     `keys` is (rows, 2). Rows that are equal in all respects keep their order.
     """
+    keys = read_only(keys)
+    moments = Moments(*map(read_only, moments))
     if _is_sorted(keys, *moments):
         return None
     order = _by_key(keys)
@@ -79,14 +83,15 @@ def merge_order(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray
     """Several runs as one: the keys, the starts, and for each row its place in the runs laid end
     to end. All runs have moments."""
     keys, begins, ends = _blocks(runs)
-    return _lay_out(_by_key(keys), keys, begins, ends, *joined_moments(runs))
+    moments = map(read_only, joined_moments(runs))
+    return _lay_out(read_only(_by_key(keys)), keys, begins, ends, *moments)
 
 
 def append_order(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Several runs as one, where those of a subject follow each other in time as they are given:
     the keys, the starts, and for each block of each run the place of its first row."""
     keys, begins, ends = _blocks(runs)
-    return _place_blocks(_by_key(keys), keys, ends - begins)
+    return _place_blocks(read_only(_by_key(keys)), keys, read_only(ends - begins))
 
 
 def joined_moments(runs: Sequence[Run]) -> Moments:
@@ -100,16 +105,17 @@ def _blocks(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     bases = np.cumsum([0, *(int(run.starts[-1]) for run in runs)])
     shifted = [run.starts + base for run, base in zip(runs, bases, strict=False)]
     return (
-        np.concatenate([run.keys for run in runs]),
-        np.concatenate([starts[:-1] for starts in shifted]),
-        np.concatenate([starts[1:] for starts in shifted]),
+        read_only(np.concatenate([run.keys for run in runs])),
+        read_only(np.concatenate([starts[:-1] for starts in shifted])),
+        read_only(np.concatenate([starts[1:] for starts in shifted])),
     )
 
 
 def _by_key(keys: np.ndarray) -> np.ndarray:
     order = np.argsort(keys[:, 0], kind="stable")
     # Keys are hashes, so that halves hardly ever collide; where they do, both halves count.
-    return np.lexsort((keys[:, 1], keys[:, 0])) if _collide(order, keys) else order
+    collide = _collide(read_only(order), keys)
+    return np.lexsort((keys[:, 1], keys[:, 0])) if collide else order
 
 
 @njit(cache=True, nogil=True)
