@@ -2,13 +2,14 @@
 
 The core tells of an opening with customer, product, date and place, and no decision id. Rule: an
 opening belongs to the latest decision about the same subject that gave an offer of the same product
-at most `window_us` before it. An opening that no decision offered stays unmatched; it counts for
-conversion all the same, because uplift asks who opened, not who clicked.
+not longer before it than the window of that decision's policy. An opening that no decision offered
+stays unmatched; it counts for conversion all the same, because uplift asks who opened, not who
+clicked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -66,39 +67,41 @@ class Matching:
         return sum(row.decision is not None for row in self.rows) / len(self.rows)
 
 
-def match(openings: Sequence[Opened], decisions: Iterable[Decided], window_us: int) -> Matching:
-    """Match every opening by subject, product and window."""
+def match(
+    openings: Sequence[Opened], decisions: Iterable[Decided], windows_us: Mapping[str, int]
+) -> Matching:
+    """Match every opening by subject, product and window; `windows_us` has the one of each policy.
+
+    A decision of a policy without a window matches nothing.
+    """
     offered: dict[tuple[str, str], list[Decided]] = {}
-    for decision in sorted(decisions, key=lambda d: (d.time_us, d.decision_id)):
+    for decision in sorted(decisions, key=lambda d: (d.time_us, d.decision_id), reverse=True):
         for product in decision.products:
             offered.setdefault((decision.subject, product), []).append(decision)
-    rows = []
-    for opening in openings:
-        candidates = offered.get((opening.subject, opening.product), [])
-        found = None
-        for decision in reversed(candidates):
-            if decision.time_us <= opening.time_us:
-                within = opening.time_us - decision.time_us <= window_us
-                found = decision if within else None
-                break
-        rows.append(Matched(opening, found))
-    return Matching(tuple(rows))
+
+    def led_to(opening: Opened) -> Decided | None:
+        for decision in offered.get((opening.subject, opening.product), []):
+            window_us = windows_us.get(decision.policy, -1)
+            if 0 <= opening.time_us - decision.time_us <= window_us:
+                return decision
+        return None
+
+    return Matching(tuple(Matched(opening, led_to(opening)) for opening in openings))
 
 
 def last_click_claims(
-    matching: Matching, clicks: Iterable[tuple[str, str, int]], window_us: int
+    openings: Iterable[Opened], clicks: Iterable[tuple[str, int]], window_us: int
 ) -> int:
     """What last click claims: new customers whose first opening follows any click of theirs.
 
-    `clicks` are (subject, product, time). This is the number that a click-based report shows; it
-    counts those who would have come anyway.
+    `clicks` are (subject, time). This is the number that a click-based report shows; it counts
+    those who would have come anyway.
     """
     clicked: dict[str, list[int]] = {}
-    for subject, _, time_us in clicks:
+    for subject, time_us in clicks:
         clicked.setdefault(subject, []).append(time_us)
     claimed = set()
-    for row in matching.rows:
-        opening = row.opening
+    for opening in openings:
         if opening.is_first and any(
             0 <= opening.time_us - time_us <= window_us
             for time_us in clicked.get(opening.subject, [])
