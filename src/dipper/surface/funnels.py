@@ -128,7 +128,8 @@ def require_breakdown(program: Program, column: str) -> None:
         return
     spec = program.of(Property).get(column)
     if spec is None or spec.of != "event":
-        known = [*BREAKDOWNS, *program.of(Property)]
+        texts = [name for name, each in program.of(Property).items() if each.type == "text"]
+        known = [*BREAKDOWNS, *texts]
         raise NotFound(
             f"'{column}' is no column to break down by.",
             where="breakdown",

@@ -6,6 +6,7 @@ text, because a text may quote personal data; the kind goes to the log.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -83,7 +84,10 @@ async def answered(request: Request, call_next: Next) -> Response:
     except DipperError as error:
         return problem_response(request, error)
     except Exception as error:
-        log.exception("unforeseen", path=request.url.path, kind=type(error).__name__)
+        # Where it arose, without its text and without values: both may be personal.
+        frames = traceback.extract_tb(error.__traceback__)[-8:]
+        places = [f"{frame.filename}:{frame.lineno}" for frame in frames]
+        log.error("unforeseen", kind=type(error).__name__, at=places)
         return problem_response(request, Internal("something went wrong on our side."))
 
 
@@ -114,9 +118,13 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _problem(error: dict[str, Any]) -> dict[str, Any]:
+    """One of the things that are wrong; its pointer is RFC 6901 in the body."""
     place = [str(step) for step in error["loc"]]
+    if error["type"] == "json_invalid":
+        reason = error.get("ctx", {}).get("error", "")
+        return {"where": "body", "pointer": "", "detail": f"not JSON: {reason} at {place[-1]}"}
     return {
         "where": ".".join(place),
-        "pointer": "/" + "/".join(place[1:]),
+        "pointer": "".join(f"/{step}" for step in place[1:]),
         "detail": str(error["msg"]),
     }

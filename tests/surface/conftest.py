@@ -1,0 +1,172 @@
+"""A small example bank: imported once and left alone, and a copy of it with a server on top."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import shutil
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+
+from dipper.app.keys import read_keys
+from dipper.app.workspace import Workspace
+from dipper.kit.clock import system_clock
+from dipper.surface.demo.bank import import_history, make_workspace
+from dipper.surface.demo.population import make_organisations, make_persons
+from dipper.surface.demo.server import DemoServer
+
+PERSONS = 300
+READY_S = 90.0
+
+
+@pytest.fixture(scope="session")
+def quiet_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a bank with 90 days of history and no server; nobody may change it."""
+    folder = tmp_path_factory.mktemp("quiet")
+    random = np.random.default_rng(11)
+    persons = make_persons(PERSONS, random)
+    organisations = make_organisations(PERSONS // 6, persons, random)
+    workspace = make_workspace(folder / "bank")
+    import_history(folder / "history", workspace, persons, organisations, system_clock(), random)
+    return workspace.folder
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode()
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> Reply:
+    """One request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        names = {name.lower(): value for name, value in answer.getheaders()}
+        return Reply(answer.status, names, answer.read())
+
+
+class ServedBank:
+    """A running example bank: gateway, worker and api."""
+
+    def __init__(self, folder: Path, log: Path) -> None:
+        self.workspace = Workspace(folder)
+        self.keys = read_keys(self.workspace.keys_file)
+        self.server = DemoServer(folder, log)
+
+    def start(self) -> None:
+        """Start, and wait until everything answers."""
+        self.server.start("gateway,worker,api")
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                if ask(self.server.control_port, "GET", "/readyz").status == 200:
+                    self._warm()
+                    return
+            time.sleep(0.1)
+        raise AssertionError("the api did not come up")
+
+    def _warm(self) -> None:
+        """Let the worker compile or load its kernels: those of a batch, then those of a tick."""
+        for _ in range(3):
+            message = {"type": "track", "event": "app_opened", "userId": "u000000"}
+            self.send({"batch": [message]})
+            self.settle()
+            time.sleep(0.6)
+
+    @property
+    def token(self) -> dict[str, str]:
+        """The header that opens the control plane."""
+        return {"Authorization": f"Bearer {self.keys.api_token}"}
+
+    def get(self, path: str, **headers: str) -> Reply:
+        """GET on the control plane, with its token."""
+        return ask(self.server.control_port, "GET", path, None, self.token | headers)
+
+    def post(self, path: str, document: Any) -> Reply:
+        """POST JSON to the control plane, with its token."""
+        headers = self.token | {"Content-Type": "application/json"}
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return ask(self.server.control_port, "POST", path, body, headers)
+
+    def form(self, path: str, **fields: str) -> Reply:
+        """POST a form to the control plane, with its token."""
+        headers = self.token | {"Content-Type": "application/x-www-form-urlencoded"}
+        return ask(self.server.control_port, "POST", path, urlencode(fields).encode(), headers)
+
+    def send(self, document: Any, path: str = "/v1/batch", source: str = "scenario_server") -> Any:
+        """POST to the data plane with a source's key; the reply's JSON."""
+        secret = b64encode(f"{self.keys.write_keys[source]}:".encode()).decode()
+        headers = {"Authorization": f"Basic {secret}", "Content-Type": "application/json"}
+        answer = ask(self.server.data_port, "POST", path, json.dumps(document).encode(), headers)
+        assert answer.status == 200, answer.text
+        return answer.json()
+
+    def settle(self) -> None:
+        """Return when everything in the log is projected."""
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            parts = ask(self.server.control_port, "GET", "/healthz").json()["partitions"]
+            if all(part["lag"] == 0 for part in parts):
+                return
+            time.sleep(0.02)
+        raise AssertionError("the projection did not catch up")
+
+
+@pytest.fixture(scope="session")
+def serve_bank(
+    quiet_bank: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Callable[[str], ServedBank]]:
+    """Copies the quiet bank and starts a server on the copy; all are stopped at the end."""
+    started: list[ServedBank] = []
+    # One place for compiled kernels, so that the next server and the next run find them.
+    kernels = pytestconfig.cache.mkdir("kernels") if pytestconfig.cache else None
+
+    def serve(name: str) -> ServedBank:
+        folder = tmp_path_factory.mktemp(name)
+        shutil.copytree(quiet_bank, folder / "bank")
+        bank = ServedBank(folder / "bank", folder / "server.log")
+        started.append(bank)
+        with pytest.MonkeyPatch.context() as patch:
+            if kernels is not None:
+                patch.setenv("NUMBA_CACHE_DIR", str(kernels))
+            bank.start()
+        return bank
+
+    yield serve
+    for bank in started:
+        bank.server.stop()
+
+
+@pytest.fixture(scope="session")
+def served_bank(serve_bank: Callable[[str], ServedBank]) -> ServedBank:
+    """One running bank for all tests that only add to it."""
+    return serve_bank("served")
