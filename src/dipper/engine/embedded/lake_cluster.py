@@ -43,11 +43,13 @@ class Cut:
     ) -> Iterator[tuple[Partition, np.ndarray]]:
         months = month_codes(self._moments.time, oldest_month)
         for kind, mine in _by_kind(self._table):
+            if not len(mine):
+                continue  # A dictionary may name a kind that no row of this part has.
             numbers = bucket_numbers(self._keys[mine], buckets.get(kind, 1))
             order = np.lexsort((months[mine], numbers))
             mine, numbers = mine[order], numbers[order]
             change = np.flatnonzero((np.diff(numbers) != 0) | (np.diff(months[mine]) != 0)) + 1
-            starts = [0, *change.tolist()] if len(mine) else []
+            starts = [0, *change.tolist()]
             for start, end in zip(starts, [*starts[1:], len(mine)], strict=True):
                 month = month_text(int(months[mine[start]]))
                 yield Partition(kind, month, int(numbers[start])), mine[start:end]
