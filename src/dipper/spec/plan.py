@@ -67,6 +67,7 @@ class Touched:
     title: Text
     chain: tuple[Key, ...]
     loses: bool = False
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Plan:
                     "loses": one.loses,
                     "chain": [f"{kind}/{name}" for kind, name in one.chain],
                 }
+                | _moved(one, self.numbers)
                 for one in self.touched
             ],
         }
@@ -199,7 +201,8 @@ def _touched(changes: tuple[Change, ...], new: Mapping[Key, Spec]) -> Iterator[T
             waiting.append(longer)
             loses = len(chain) == 1 and chain[0] in removed
             if key not in mine or loses:
-                yield Touched(*key, new[key].title, longer, loses)
+                subject = getattr(new[key], "subject", "")
+                yield Touched(*key, new[key].title, longer, loses, subject)
 
 
 def _change_dict(change: Change, numbers: Mapping[str, SegmentNumbers]) -> dict[str, Any]:
@@ -215,7 +218,11 @@ def _change_dict(change: Change, numbers: Mapping[str, SegmentNumbers]) -> dict[
             {"path": one.path, "before": one.before, "after": one.after} for one in change.fields
         ],
     }
-    moved = numbers.get(change.name) if change.kind == "segment" else None
-    if moved is not None:
-        found["numbers"] = {"enter": moved.enter, "leave": moved.leave, "now": moved.now}
-    return found
+    return found | _moved(change, numbers)
+
+
+def _moved(one: Change | Touched, numbers: Mapping[str, SegmentNumbers]) -> dict[str, Any]:
+    moved = numbers.get(one.name) if one.kind == "segment" else None
+    if moved is None:
+        return {}
+    return {"numbers": {"enter": moved.enter, "leave": moved.leave, "now": moved.now}}

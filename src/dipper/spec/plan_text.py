@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from dipper.spec.plan import Action, Change, FieldChange, Plan, SegmentNumbers, Touched
+from dipper.spec.plan import Action, Change, FieldChange, Plan, Touched
 
 TOUCHED_MAX = 20
 VALUE_MAX = 80
@@ -63,12 +63,12 @@ def _lines(plan: Plan, language: str, words: dict[str, str]) -> Iterator[str]:
         title = change.title.of(language)
         yield f"{_SIGN[change.action]} {change.kind} {change.name}: {title}"
         yield from (f"    {_field(one, words)}" for one in change.fields)
-        moved = plan.numbers.get(change.name) if change.kind == "segment" else None
-        if moved is not None:
-            yield f"    {_moves(moved, change, language, words)}"
+        yield from _moves(change, plan, "    ", language, words)
     if plan.touched:
         yield words["touched"]
-        yield from (f"    {_touched(one, language, words)}" for one in plan.touched[:TOUCHED_MAX])
+        for one in plan.touched[:TOUCHED_MAX]:
+            yield f"    {_touched(one, language, words)}"
+            yield from _moves(one, plan, "        ", language, words)
         if len(plan.touched) > TOUCHED_MAX:
             yield "    " + words["more"].format(count=len(plan.touched) - TOUCHED_MAX)
     owners = dict.fromkeys(
@@ -92,11 +92,16 @@ def _value(value: Any, words: dict[str, str]) -> str:
     return text if len(text) <= VALUE_MAX else f"{text[: VALUE_MAX - 1]}…"
 
 
-def _moves(moved: SegmentNumbers, change: Change, language: str, words: dict[str, str]) -> str:
-    subjects = _SUBJECTS[language].get(change.subject, change.subject)
-    return words["moves"].format(
-        enter=moved.enter, leave=moved.leave, now=moved.now, subjects=subjects
-    )
+def _moves(
+    one: Change | Touched, plan: Plan, indent: str, language: str, words: dict[str, str]
+) -> Iterator[str]:
+    """Who enters and leaves a segment, where that was counted."""
+    moved = plan.numbers.get(one.name) if one.kind == "segment" else None
+    if moved is not None:
+        subjects = _SUBJECTS[language].get(one.subject, one.subject)
+        yield indent + words["moves"].format(
+            enter=moved.enter, leave=moved.leave, now=moved.now, subjects=subjects
+        )
 
 
 def _touched(one: Touched, language: str, words: dict[str, str]) -> str:

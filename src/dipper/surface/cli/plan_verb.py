@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from dipper.surface.cli.output import EXIT_FINDINGS, print_json
+from dipper.surface.cli.output import EXIT_FINDINGS, print_json, progress
 
 EXAMPLES = (
     "dipper plan mybank",
@@ -20,16 +20,17 @@ def command(
     as_json: bool = typer.Option(False, "--json", help="The plan as JSON."),
 ) -> None:
     """Show what an apply would change: objects, fields, and how many subjects move."""
-    from dipper.app.plan import make_plan
     from dipper.app.workspace import Workspace
     from dipper.kit.clock import system_clock
-    from dipper.spec.plan_text import as_text
+    from dipper.spec.plan_text import plan_text
+    from dipper.surface.planning import make_plan
 
-    planned, errors = make_plan(Workspace(folder), system_clock)
+    with progress("projecting", None) as done:
+        planned, errors = make_plan(Workspace(folder), system_clock, done)
     if as_json:
         print_json(planned.as_dict() | {"errors": [error.as_dict() for error in errors]})
     else:
-        print(as_text(planned, language))
+        print(plan_text(planned, language), end="")
         for error in errors:
             print(error.as_text())
     if errors:
