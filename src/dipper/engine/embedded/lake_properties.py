@@ -108,7 +108,8 @@ def moment_sql(fragment: str) -> str:
 
 def missing_sql(name: str, kind: pa.DataType) -> str:
     """The property in files that were written before it was declared, as DuckDB SQL over
-    `extra`, of the type its column would have."""
+    `extra`, of the type its column would have. For a session in UTC; of moments it knows RFC 3339
+    and plain dates, while `promote` reads all that Python takes for ISO 8601."""
     path = "'$.\"" + name.replace("'", "''") + "\"'"
     text = f"json_extract_string(extra, {path})"
     type_name = f"json_type(extra, {path})"
@@ -129,8 +130,8 @@ def missing_sql(name: str, kind: pa.DataType) -> str:
 
 
 _RFC_3339 = (
-    "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?"
-    "(Z|[+-][0-9]{2}:[0-9]{2})?"
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?"
+    "(Z|[+-][0-9]{2}:[0-9]{2})?)?"
 )
 
 
