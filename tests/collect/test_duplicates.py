@@ -24,11 +24,13 @@ def check_all(
     now: int = NOW,
 ) -> list[Verdict]:
     """Look up and enter events given by message id, original time and content."""
+    times = [NO_TIME if at is None else at for _, at, _ in events]
     found = index.check(
         np.array([index.fingerprint(source, name) for name, _, _ in events], np.int64),
-        np.array([NO_TIME if at is None else at for _, at, _ in events], np.int64),
+        np.array(times, np.int64),
         np.array([content for _, _, content in events], np.int64),
         now,
+        between_us=(min(times, default=0), max(times, default=0)),
     )
     return [NEW] * len(events) if found is None else found
 

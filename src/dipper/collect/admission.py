@@ -33,12 +33,32 @@ _CONFLICT = Failed(
 
 class Good(NamedTuple):
     """Accepted events of one source, aligned: payloads, and int64 arrays of their fingerprints,
-    original times (NO_TIME without one) and content hashes."""
+    original times (NO_TIME without one) and content hashes. The first and last original time come
+    with them."""
 
     payloads: Sequence[bytes]
     keys: np.ndarray
     originals_us: np.ndarray
     contents: np.ndarray
+    earliest_us: int
+    latest_us: int
+
+    @staticmethod
+    def of(
+        payloads: Sequence[bytes],
+        keys: Sequence[int],
+        originals_us: Sequence[int],
+        contents: Sequence[int],
+    ) -> Good:
+        """From lists."""
+        return Good(
+            payloads,
+            np.array(keys, np.int64),
+            np.array(originals_us, np.int64),
+            np.array(contents, np.int64),
+            min(originals_us, default=NO_TIME),
+            max(originals_us, default=NO_TIME),
+        )
 
 
 class Admitted(NamedTuple):
@@ -63,7 +83,13 @@ class Admission:
         received_us: int,
     ) -> Admitted:
         """Entries for the new events of one source, and one that counts what leaves no record."""
-        verdicts = self.duplicates.check(good.keys, good.originals_us, good.contents, received_us)
+        verdicts = self.duplicates.check(
+            good.keys,
+            good.originals_us,
+            good.contents,
+            received_us,
+            between_us=(good.earliest_us, good.latest_us),
+        )
         if verdicts is None:
             entries = list(map(_entry, zip(_EVENTS, good.payloads, strict=False)))
             accepted, duplicate = len(entries), 0
@@ -130,20 +156,14 @@ def good_events(
     fields: Sequence[Identified | Stored],
 ) -> Good:
     """Events that were judged one by one, as they are admitted."""
-    return Good(
+    return Good.of(
         payloads,
-        np.array([duplicates.fingerprint(source, found.message_id) for found in fields], np.int64),
-        np.array(
-            [NO_TIME if found.original_us is None else found.original_us for found in fields],
-            np.int64,
-        ),
-        np.array(
-            [
-                recorded_hash(payload, found.content)
-                for payload, found in zip(payloads, fields, strict=True)
-            ],
-            np.int64,
-        ),
+        [duplicates.fingerprint(source, found.message_id) for found in fields],
+        [NO_TIME if found.original_us is None else found.original_us for found in fields],
+        [
+            recorded_hash(payload, found.content)
+            for payload, found in zip(payloads, fields, strict=True)
+        ],
     )
 
 

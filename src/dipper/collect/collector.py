@@ -119,7 +119,14 @@ class Collector:
             return self.collect(source, desk.dialect.read(body, route).batch, received_us)
         if laned.is_complete and self._partitions == 1 and not self.erasures.is_needed:
             payloads = cast(list[bytes], laned.payloads)
-            good = Good(payloads, laned.keys, laned.originals_us, laned.contents)
+            good = Good(
+                payloads,
+                laned.keys,
+                laned.originals_us,
+                laned.contents,
+                laned.earliest_us,
+                laned.latest_us,
+            )
             admitted = self.admission.admit(source.name, good, (), 0, received_us)
             return Collected(admitted.entries, admitted.counts, {}, False)
         judged = desk.judging.run(

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
-
 from dipper.collect.admission import Good
 from dipper.collect.canonical import Stored, content_hash, encode_all
 from dipper.collect.duplicates import NO_TIME, Duplicates
@@ -42,12 +40,7 @@ class Judged:
 
     def good(self) -> Good:
         """The good events for admission."""
-        return Good(
-            self.payloads,
-            np.array(self.keys, np.int64),
-            np.array(self.originals_us, np.int64),
-            np.array(self.contents, np.int64),
-        )
+        return Good.of(self.payloads, self.keys, self.originals_us, self.contents)
 
     def part(self, places: list[int], failed: list[FailedEvent]) -> Judged:
         """Those of the good events, and these failed ones."""

@@ -12,24 +12,24 @@ from typing import NamedTuple
 import numpy as np
 
 from dipper.collect.kernels.json_kernels import FAULT, padded
-from dipper.collect.kernels.kernel import Room, Tables, run
-from dipper.collect.kernels.scan_kernels import (
-    CONTENT,
-    DEVICE,
-    FINGERPRINT,
-    IS_OPEN,
-    ORIGINAL,
-    PAYLOAD,
-    PAYLOAD_END,
-    RAW,
-    USER,
-    WIDTH,
+from dipper.collect.kernels.kernel import (
+    EARLIEST,
+    FIRST,
+    LATEST,
+    SENT_AT,
+    SENT_END,
+    TAKEN,
+    Room,
+    Tables,
+    run,
 )
+from dipper.collect.kernels.scan_kernels import DEVICE, RAW, USER, WIDTH
 from dipper.collect.kernels.tables import tables_of
 from dipper.collect.rules import Rules
 from dipper.collect.subjects import REWRITTEN
 
 _SPANS = 2 * 64
+_FACTS = 8
 _OUT_MIN = 1 << 20
 
 
@@ -37,31 +37,39 @@ class Memory:
     """What the kernel writes into, kept between requests. One thread."""
 
     def __init__(self) -> None:
-        self._room = Room(
-            np.zeros(0, np.int64),
-            np.zeros(0, np.uint8),
-            np.zeros(_SPANS, np.int64),
-            np.zeros(2, np.int64),
-        )
+        self._room = _room(0, 0)
 
     def room(self, events_max: int, body_size: int) -> Room:
         """Room for so many events of a body of that size."""
         room = self._room
         # A record repeats at most what came; the rest of it is a few hundred bytes.
         out_size = max(_OUT_MIN, 4 * body_size)
-        if len(room.rows) < events_max * WIDTH or len(room.out) < out_size:
-            rows = np.zeros(max(len(room.rows), events_max * WIDTH), np.int64)
-            out = np.zeros(max(len(room.out), out_size), np.uint8)
-            room = self._room = room._replace(rows=rows, out=out)
+        if len(room.ends) < events_max or len(room.out) < out_size:
+            events_max = max(len(room.ends), events_max)
+            room = self._room = _room(events_max, max(len(room.out), out_size))
         return room
 
 
-class Laned(NamedTuple):
-    """What the lane made of a request.
+def _room(events_max: int, out_size: int) -> Room:
+    ends, keys, contents, originals = (np.zeros(events_max, np.int64) for _ in range(4))
+    return Room(
+        np.zeros(events_max * WIDTH, np.int64),
+        np.zeros(out_size, np.uint8),
+        ends,
+        keys,
+        contents,
+        originals,
+        np.zeros(_SPANS, np.int64),
+        np.zeros(_FACTS, np.int64),
+    )
 
-    `payloads` has None for each event that needs the complete judgement; the arrays of keys,
-    content hashes and original times have a number for every event, which counts only for those
-    with a payload. `rows` is valid until the next request.
+
+class Laned(NamedTuple):
+    """What the lane made of a request; the arrays are valid until the next one.
+
+    `payloads` has None for each event that needs the complete judgement. Keys, content hashes and
+    original times have a number for every event, which counts only for those with a payload; the
+    times lie between `earliest_us` and `latest_us`.
     """
 
     body: bytes
@@ -71,16 +79,19 @@ class Laned(NamedTuple):
     keys: np.ndarray
     contents: np.ndarray
     originals_us: np.ndarray
+    earliest_us: int
+    latest_us: int
     rows: np.ndarray
 
     def raw(self, place: int) -> bytes:
         """The text of one event."""
-        start, end = self.rows[place, 2 * RAW], self.rows[place, 2 * RAW + 1]
-        return self.body[start:end]
+        start = place * WIDTH + 2 * RAW
+        return self.body[self.rows[start] : self.rows[start + 1]]
 
     def ids(self, place: int) -> tuple[str, str]:
         """User and device of an event with a payload, as they came."""
-        user, user_end, device, device_end = self.rows[place, 2 * USER : 2 * DEVICE + 2].tolist()
+        start = place * WIDTH + 2 * USER
+        user, user_end, device, device_end = self.rows[start : start + 4].tolist()
         return self.body[user:user_end].decode(), self.body[device:device_end].decode()
 
 
@@ -107,23 +118,20 @@ class Lane:
         )
         if count == FAULT:
             return None
-        rows = room.rows[: count * WIDTH].reshape(count, WIDTH)
-        is_open = rows[:, IS_OPEN].tolist()
-        text = memoryview(room.out)[: int(rows[:, PAYLOAD_END].max())].tobytes() if count else b""
-        starts, ends = rows[:, PAYLOAD].tolist(), rows[:, PAYLOAD_END].tolist()
-        start, end = room.sent.tolist()
+        facts = room.facts.tolist()
+        ends: list[int] = room.ends[:count].tolist()
+        is_complete = facts[TAKEN] == count
         return Laned(
             body,
-            body[start:end].decode() if start else None,
-            [
-                text[start:end] if taken else None
-                for taken, start, end in zip(is_open, starts, ends, strict=True)
-            ],
-            0 not in is_open,
-            rows[:, FINGERPRINT].copy(),
-            rows[:, CONTENT].copy(),
-            rows[:, ORIGINAL].copy(),
-            rows,
+            body[facts[SENT_AT] : facts[SENT_END]].decode() if facts[SENT_AT] else None,
+            _payloads(room.out, facts[FIRST], ends),
+            is_complete,
+            room.keys[:count],
+            room.contents[:count],
+            room.originals[:count],
+            facts[EARLIEST],
+            facts[LATEST],
+            room.rows,
         )
 
     def _compiled(self) -> Tables:
@@ -134,3 +142,17 @@ class Lane:
                 self._rules.source, self._rules.plan.program, self._rules.plain, self._key
             )
         return self._tables
+
+
+def _payloads(out: np.ndarray, start: int, ends: list[int]) -> list[bytes | None]:
+    """The payloads that stand one behind another; None for an event without one."""
+    last = max(ends, default=0)
+    text = out[:last].tobytes()
+    payloads: list[bytes | None] = []
+    for end in ends:
+        if end:
+            payloads.append(text[start:end])
+            start = end
+        else:
+            payloads.append(None)
+    return payloads

@@ -12,15 +12,10 @@ from dipper.collect.kernels.json_kernels import CLOSE, FAULT, QUOTE, at, time_us
 from dipper.collect.kernels.names import EVENTS, UNKNOWN, find
 from dipper.collect.kernels.scan_kernels import (
     COLUMNS,
-    CONTENT,
     DEVICE,
-    FINGERPRINT,
     IS_OPEN,
     MESSAGE,
     NAME,
-    ORIGINAL,
-    PAYLOAD,
-    PAYLOAD_END,
     PROPERTIES,
     TIME,
     USER,
@@ -72,36 +67,59 @@ class Tables(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Memory that the kernel writes into: a row an event, the payloads, and notes."""
+    """Memory that the kernel writes into.
+
+    `rows` tells where the fields of each event stand. For each event there is a number in `ends`
+    (where its payload ends in `out`; 0 without one), `keys` (fingerprints), `contents` (hashes) and
+    `originals` (times in µs). `spans` are notes; `facts` are those of the request.
+    """
 
     rows: np.ndarray
     out: np.ndarray
+    ends: np.ndarray
+    keys: np.ndarray
+    contents: np.ndarray
+    originals: np.ndarray
     spans: np.ndarray
-    sent: np.ndarray
+    facts: np.ndarray
+
+
+# Facts of a request: where its sending time stands, where the first payload begins, how many events
+# have one, and the first and last of their original times.
+SENT_AT, SENT_END, FIRST, TAKEN, EARLIEST, LATEST = range(6)
 
 
 @kernel
 def run(
     b, size, is_single, received_us, event_max,
     table, places, rules, pieces, text, keys, is_public,
-    rows, out, spans, sent,
+    rows, out, ends, fingerprints, contents, originals, spans, facts,
 ):  # fmt: skip
     """Scan a request and write the records of all events for which the lane is open.
 
     The second line of arguments is a `Tables`, the third a `Room`. Gives the number of events, or
     FAULT for a request that must be read otherwise.
     """
-    count = scan(b, size, is_single, table, places, text, rows, sent)
+    count = scan(b, size, is_single, table, places, text, rows, facts)
     if count < 0:
         return FAULT
     sent_us = np.int64(-1)
-    if sent[0]:
-        sent_us = time_us(b, sent[0], sent[1])
+    if facts[SENT_AT]:
+        sent_us = time_us(b, facts[SENT_AT], facts[SENT_END])
         if sent_us < 0 or sent_us >= TIME_MAX_US:
             return FAULT
-    o = np.int64(0)
+    # Receipt and sending are the same for all records: written once, then copied.
+    stamp = _put_piece(out, np.int64(0), text, table, pieces, RECEIVED)
+    stamp = put_int(out, stamp, received_us)
+    if sent_us >= 0:
+        stamp = _put_piece(out, stamp, text, table, pieces, SENT)
+        stamp = put_int(out, stamp, sent_us)
+    o = facts[FIRST] = stamp
+    facts[TAKEN] = 0
+    facts[EARLIEST], facts[LATEST] = TIME_MAX_US, 0
     for number in range(count):
         row = number * WIDTH
+        ends[number] = 0
         if not rows[_U(row + IS_OPEN)]:
             continue
         end = FAULT
@@ -109,31 +127,32 @@ def run(
         if len(out) - o > size + len(text) + _ROOM_FOR_NUMBERS:
             end = _write(
                 b, rows, row, table, places, rules, pieces, text, keys, is_public,
-                received_us, sent_us, out, o, spans,
+                received_us, sent_us, stamp, out, o, spans,
+                fingerprints, contents, originals, number,
             )  # fmt: skip
         if end < 0 or end - o > event_max:
-            rows[_U(row + IS_OPEN)] = 0
             continue
-        rows[_U(row + PAYLOAD)] = o
-        rows[_U(row + PAYLOAD_END)] = end
-        o = end
+        ends[number] = o = end
+        facts[TAKEN] += 1
+        facts[EARLIEST] = min(facts[EARLIEST], originals[number])
+        facts[LATEST] = max(facts[LATEST], originals[number])
     return count
 
 
 @inner
 def _write(
     b, rows, row, table, places, rules, pieces, text, keys, is_public,
-    received_us, sent_us, out, o, spans,
+    received_us, sent_us, stamp, out, o, spans, fingerprints, contents, originals, number,
 ):  # fmt: skip
     """Write one record at o; the place behind it, or FAULT."""
     name, name_end = rows[_U(row + 2 * NAME)], rows[_U(row + 2 * NAME + 1)]
     properties = rows[_U(row + 2 * PROPERTIES)]
     if name == 0 or properties == 0:
         return FAULT
-    number = find(table, places, text, EVENTS, b, name, name_end)
-    if number == UNKNOWN:
+    found = find(table, places, text, EVENTS, b, name, name_end)
+    if found == UNKNOWN:
         return FAULT
-    rule = rules + RULE_WIDTH * number
+    rule = rules + RULE_WIDTH * found
     message, message_end = rows[_U(row + 2 * MESSAGE)], rows[_U(row + 2 * MESSAGE + 1)]
     original_us = time_us(b, rows[_U(row + 2 * TIME)], rows[_U(row + 2 * TIME + 1)])
     if not is_plain_id(b, message, message_end) or not 0 <= original_us < TIME_MAX_US:
@@ -145,12 +164,10 @@ def _write(
     o = _put_piece(out, o, text, table, pieces, HEAD)
     o = put(out, o, b, message, message_end)
     o = _put_piece(out, o, text, table, pieces, AFTER_ID)
+    moment = o
     o = put_int(out, o, event_us)
-    o = _put_piece(out, o, text, table, pieces, RECEIVED)
-    o = put_int(out, o, received_us)
-    if sent_us >= 0:
-        o = _put_piece(out, o, text, table, pieces, SENT)
-        o = put_int(out, o, sent_us)
+    moment_end = o
+    o = put(out, o, out, np.int64(0), stamp)
     if has_user and is_public:
         o = _put_piece(out, o, text, table, pieces, CLAIMED)
     o = _put_piece(out, o, text, table, pieces, PROGRAM)
@@ -160,7 +177,10 @@ def _write(
     if o < 0:
         return FAULT
     o = _put_piece(out, o, text, table, pieces, AFTER_SUBJECTS)
-    o = put_int(out, o, original_us)
+    if event_us == original_us:
+        o = put(out, o, out, moment, moment_end)
+    else:
+        o = put_int(out, o, original_us)
     columns = rows[_U(row + 2 * COLUMNS)]
     o = _put_columns(b, columns, out, o, table, places, text, pieces, rule, spans)
     if o < 0:
@@ -171,9 +191,9 @@ def _write(
         return FAULT
     out[_U(o)] = CLOSE
     o += 1
-    rows[_U(row + ORIGINAL)] = original_us
-    rows[_U(row + CONTENT)] = content_of(out, canonical, o)
-    rows[_U(row + FINGERPRINT)] = siphash(keys[0], keys[1], b, message, message_end)
+    originals[number] = original_us
+    contents[number] = content_of(out, canonical, o)
+    fingerprints[number] = siphash(keys[0], keys[1], b, message, message_end)
     return o
 
 

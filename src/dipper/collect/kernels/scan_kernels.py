@@ -28,8 +28,8 @@ from dipper.collect.kernels.names import CONTEXT, EVENT, REQUEST, find, word_at
 # Fields of a row, a start and an end each, in the numbers by which names are found.
 NAME, USER, DEVICE, MESSAGE, TIME, PROPERTIES, COLUMNS, RAW = np.arange(8)
 TEXTS = 5  # the fields before it are texts
-IS_OPEN, PAYLOAD, PAYLOAD_END, FINGERPRINT, CONTENT, ORIGINAL = range(16, 22)
-WIDTH = 22
+IS_OPEN = 16
+WIDTH = 17
 # Further numbers of an event's members: its type, its context, what a track event has not, and the
 # sending time, which counts only where the event is the whole request.
 TYPE, CONTEXT_MEMBER, NOT_HERE, SENT = range(20, 24)
@@ -121,8 +121,8 @@ def _scan_events(b, i, table, places, text, rows, sent, is_single):
 @inner
 def _scan_event(b, i, table, places, text, rows, row, sent, is_single):
     """The place behind the event at i, or FAULT."""
-    for field in range(WIDTH):
-        rows[_U(row + field)] = 0
+    for field in range(_U(row), _U(row + WIDTH)):
+        rows[field] = 0
     rows[_U(row + IS_OPEN)] = 1
     rows[_U(row + 2 * RAW)] = i
     i = blank(b, i + 1)

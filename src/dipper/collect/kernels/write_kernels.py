@@ -77,10 +77,10 @@ def is_plain_id(b, start, end):
     """Whether an id is stored as it is written: ASCII, no blank at its ends, 1 to 255 long."""
     if not 0 < end - start <= _ID_MAX or at(b, start) == 32 or at(b, end - 1) == 32:
         return False
-    for i in range(start, end):
-        if at(b, i) >= 128:
-            return False
-    return True
+    seen = np.uint8(0)
+    for i in range(_U(start), _U(end)):
+        seen |= b[i]
+    return seen < 128
 
 
 @kernel
