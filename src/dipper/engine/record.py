@@ -34,7 +34,7 @@ class TokenVerdict(msgspec.Struct, frozen=True, omit_defaults=True):
     jti: str = ""
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One accepted event. Times are µs since 1970 UTC; ids are texts `idtype:value`.
 
     `subjects` maps role to id; roles in `claims` are what a public source said and nobody has

@@ -7,6 +7,7 @@ applied and its kernels are warm.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -251,6 +252,8 @@ def main() -> None:
     gateway = Gateway(workspace, partition, system_clock)
     if gateway.writer.opening.lost:
         log.error("synced records were lost with the machine", records=gateway.writer.opening.lost)
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
     serve = workspace.settings.serve
     listener = listen(serve.host, serve.data_port)
     runner: Any = asyncio.Runner(loop_factory=uvloop.new_event_loop)
