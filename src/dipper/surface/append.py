@@ -11,9 +11,9 @@ from typing import Protocol
 
 from dipper.app.workspace import Workspace
 from dipper.collect.counts import Counts
-from dipper.engine.ports import Entry, Position
+from dipper.engine.ports import Entry, LogWriter, Position
 from dipper.kit.clock import Clock
-from dipper.kit.errors import Unavailable
+from dipper.kit.errors import DipperError, Unavailable
 from dipper.surface.http.socket import AppendClient
 
 
@@ -73,7 +73,14 @@ class AsWriter:
     def __init__(self, workspace: Workspace, clock: Clock) -> None:
         self._log = workspace.log
         self._clock = clock
-        self._writers = {p: self._log.writer(p) for p in range(self._log.partitions())}
+        self._writers: dict[int, LogWriter] = {}
+        try:
+            for partition in range(self._log.partitions()):
+                self._writers[partition] = self._log.writer(partition)
+        except DipperError:
+            # Another process has one of them: give back those that were free.
+            self.close()
+            raise
 
     def append(self, partition: int, entries: Sequence[Entry]) -> int:
         """The offset of the first entry."""

@@ -14,12 +14,14 @@ from dipper.app.served import Current, Programs, Served
 from dipper.app.workspace import Workspace
 from dipper.collect.counts import Counts
 from dipper.collect.duplicates import Duplicates
+from dipper.collect.erasures import Erasures
 from dipper.collect.subjects import partition_of
 from dipper.engine.ports import Entry
 from dipper.engine.record import RecordKind
 from dipper.feed.mapping import Map
 from dipper.kit.clock import Clock
 from dipper.kit.errors import Conflict
+from dipper.profile.erasure import tombstone
 from dipper.surface.append import AsWriter, appender
 from dipper.surface.importing import Imported, Judging, judged
 from dipper.surface.worker.bulk import Progress, fill_lake, project_all, refuse_announcements
@@ -73,7 +75,19 @@ class BulkImport:
                 for partition in range(reader.partitions()):
                     for records in reader.read_batches(partition, 0):
                         duplicates.rebuild(records)
-        self._judging = Judging(self.served, duplicates)
+        self._judging = Judging(self.served, duplicates, self._erasures())
+
+    def _erasures(self) -> Erasures:
+        """Whoever is erased is refused here too: a file does not bring a person back."""
+        key = read_keys(self._workspace.keys_file).erasure_key
+        with self._workspace.state.read() as view:
+            erased = {mark for mark, _ in view.scan("erased")}
+
+        def hash_if_erased(text: str) -> str | None:
+            mark = tombstone(text, key)
+            return mark.hex() if mark in erased else None
+
+        return Erasures(hash_if_erased if erased else None)
 
     def read(self, path: Path, mapping: Map, progress: Progress = lambda done: None) -> Imported:
         """Append all rows of a file; gives what became of them."""

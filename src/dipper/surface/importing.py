@@ -19,6 +19,7 @@ from dipper.collect.collector import Collector
 from dipper.collect.counts import Counts
 from dipper.collect.dialects import registry as dialects
 from dipper.collect.duplicates import Duplicates
+from dipper.collect.erasures import Erasures
 from dipper.collect.incoming import Batch, Context, Incoming, Unreadable
 from dipper.collect.plan import Plan
 from dipper.collect.sources import Source, Sources
@@ -54,7 +55,9 @@ class Imported:
 class Judging:
     """Judges rows of files as collection judges requests, with one partition's index of copies."""
 
-    def __init__(self, served: Served, duplicates: Duplicates) -> None:
+    def __init__(
+        self, served: Served, duplicates: Duplicates, erasures: Erasures | None = None
+    ) -> None:
         specs = served.program.of("source")
         self._sources = {name: Source.of(spec) for name, spec in specs.items()}
         self._collector = Collector(
@@ -62,6 +65,7 @@ class Judging:
             Plan.compile(served.program),
             duplicates,
             dialects.build(),
+            erasures=erasures,
         )
 
     def source(self, name: str) -> Source:

@@ -26,6 +26,7 @@ from dipper.decide.trace import Trace, decode, encode
 from dipper.decide.waterfall import waterfall
 from dipper.engine.ports import Entry, LogReader, Position, SubjectState
 from dipper.engine.record import EVENT_DECODER, EVENT_ENCODER, Event, RecordKind
+from dipper.kit import errors
 from dipper.kit.clock import Clock
 from dipper.kit.errors import BadInput, DipperError, Forbidden, NotFound, Unavailable
 from dipper.kit.ids import new_id, subject_id
@@ -126,8 +127,9 @@ class Deciding:
         try:
             body = await self._bodies.read(receive, send, stated, DECIDE_BODY_MAX)
         except TooLarge as error:
-            raise BadInput(
-                f"expected at most {DECIDE_BODY_MAX:,} bytes, got {error.size:,}.", where="body"
+            raise errors.TooLarge(
+                f"expected a body of at most {DECIDE_BODY_MAX:,} bytes, got {error.size:,}.",
+                where="body",
             ) from error
         if path == DECIDE:
             return await self._decide(read_decide(body), who, now_us)
@@ -136,15 +138,15 @@ class Deciding:
     # --- decide -----------------------------------------------------------------------------
 
     async def _decide(self, request: DecideRequest, who: Caller, now_us: int) -> Reply:
-        if request.request_id is not None:
-            known = self._answered.get(f"{who.source.name}/{request.request_id}")
-            if known is not None:
-                return Reply(200, known)
+        ids = _ids(request)
+        _require_bound(who, ids, request.placement)
+        # An id that a page repeats with another person's name must not give that person's answer.
+        answer = f"{who.source.name}/{request.request_id}/{request.placement}/{sorted(ids)}"
+        if request.request_id is not None and answer in self._answered:
+            return Reply(200, self._answered[answer])
         served = self._served()
         if served is None:
             raise Unavailable("no program is applied yet.", hint="dipper apply")
-        ids = _ids(request)
-        _require_bound(who, ids, request.placement)
         if request.seen_position is not None:
             await self._await(Position(*request.seen_position))
         place = served.decider.place(request.placement)
@@ -180,10 +182,22 @@ class Deciding:
         reply = msgspec.structs.replace(decided.reply, position=(self._partition, offset))
         body = _ENCODER.encode(reply)
         if request.request_id is not None:
-            _keep(self._answered, f"{who.source.name}/{request.request_id}", body)
+            _keep(self._answered, answer, body)
         return Reply(200, body)
 
+    def forget(self) -> None:
+        """Keep no decision in memory any longer: somebody was erased."""
+        self._recent.clear()
+        self._answered.clear()
+
     async def _await(self, position: Position) -> None:
+        partitions = self._reader.partitions()
+        if not 0 <= position.partition < partitions or position.offset < 0:
+            raise BadInput(
+                f"expected a position in partitions 0 to {partitions - 1}, got {tuple(position)}.",
+                where="body.seen_position",
+                hint="Send back the `position` of an earlier reply.",
+            )
         try:
             async with asyncio.timeout(CONSENT_WAIT_S):
                 await self._projection.applied(position)
@@ -197,7 +211,7 @@ class Deciding:
     async def _outcome(self, request: OutcomeRequest, who: Caller, now_us: int) -> Reply:
         """An outcome becomes an event of the source that reports it; a resend is a copy."""
         decided = self._recent.get(request.decision_id) or self._event_of(request.decision_id)
-        _require_subject(who, decided.subjects)
+        _require_decision(who, decided)
         trace = decode(bytes(decided.properties))
         event = outcome_event(
             request,
@@ -233,8 +247,11 @@ class Deciding:
 
     def _trace(self, decision_id: str, who: Caller) -> Reply:
         """The trace with everything recomputed from the versions that it names."""
-        event = self._event_of(decision_id)
-        _require_subject(who, event.subjects)
+        if who.token is not None:
+            raise Forbidden(
+                "a trace is for the bank's servers, not for a page.", where="Authorization"
+            )
+        event = self._recent.get(decision_id) or self._event_of(decision_id)
         return Reply(200, _ENCODER.encode(self.describe(event)))
 
     def describe(self, event: Event) -> dict[str, Any]:
@@ -300,7 +317,13 @@ def _require_bound(who: Caller, ids: list[str], placement: str) -> None:
         )
 
 
-def _require_subject(who: Caller, subjects: Mapping[str, str]) -> None:
+def _require_decision(who: Caller, decided: Event) -> None:
+    """A token speaks for decisions about its subject (or device) at its placement only."""
     token = who.token
-    if token is not None and not {token.subject, token.device} & set(subjects.values()):
-        raise Forbidden("the token is bound to another subject.", where="Authorization")
+    if token is None:
+        return
+    is_other = token.placement and token.placement != decided.placement
+    if is_other or not {token.subject, token.device} & set(decided.subjects.values()):
+        raise Forbidden(
+            "the token is bound to another subject or placement.", where="Authorization"
+        )

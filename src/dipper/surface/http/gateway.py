@@ -23,6 +23,7 @@ from dipper.app.workspace import Workspace
 from dipper.collect.collector import Collector
 from dipper.collect.dialects import registry as dialect_registry
 from dipper.collect.duplicates import Duplicates
+from dipper.collect.erasures import KeyedHash
 from dipper.collect.plan import Plan
 from dipper.collect.sources import Sources
 from dipper.engine.ports import Entry, LogReader, LogWriter, Position, Record
@@ -116,7 +117,7 @@ class Gateway:
             partitions=partitions,
         )
         self.following.on_program = self._adopt
-        self.following.on_erasure = self.collector.erasures.changed
+        self.following.on_erasure = self._forget
         self.appends = ControlledAppends(self.writer, self.collector.admission)
         self.appends.following = self.following
         self.appends.reader = workspace.log.reader()
@@ -186,6 +187,11 @@ class Gateway:
             # The first fold loads or compiles the kernels.
             load_subject(view, served.tag_table, [f"login:{hash128('warm').hex()}"], 0)
         log.info("program", hash=served.current.program[:12])
+
+    def _forget(self, erased: KeyedHash | None) -> None:
+        """Refuse whoever is erased from now on, and keep no decision about anybody in memory."""
+        self.collector.erasures.changed(erased)
+        self.deciding.forget()
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application of the data plane."""

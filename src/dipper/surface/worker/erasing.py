@@ -1,9 +1,10 @@
 """Carries out an erasure after its record: log, lake, state, and a receipt with counts per store.
 
 The record `erased` names ids only by keyed hash, so what belongs to them is found by reading the
-log; that makes it repeatable, and a worker that dies in the middle begins again. A record that
-other subjects share is written anew without the erased role (`restates`), before the old one is
-emptied, so that their timelines keep the row and a rebuild comes to the same state.
+log. The log is therefore emptied last: a worker that dies in the middle begins again and still
+finds whose rows the lake may have. Every partition brings the order once; the receipt adds up. A
+record that other subjects share is written anew without the erased role (`restates`), before the
+old one is emptied, so that their timelines keep the row and a rebuild comes to the same state.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dipper.app.workspace import Workspace
 from dipper.collect.subjects import partition_of
 from dipper.engine.ports import Entry, LogReader, Position, Record
 from dipper.engine.record import EVENT_DECODER, EVENT_ENCODER, Control, Event, RecordKind
+from dipper.kit.hashing import hash128
 from dipper.profile.erasure import tombstone
 from dipper.surface.append import Appender
 
@@ -32,6 +34,7 @@ class _Named(msgspec.Struct):
 
     subjects: dict[str, str] = {}
     properties: msgspec.Raw = msgspec.Raw(b"{}")
+    restates: str = ""
 
 
 _NAMED = msgspec.json.Decoder(_Named)
@@ -45,31 +48,41 @@ class Eraser:
     """Erases from everything but the subject state, which the projection has already cleaned."""
 
     def __init__(
-        self, workspace: Workspace, erasure_key: bytes, served: Callable[[], Served | None]
+        self,
+        workspace: Workspace,
+        erasure_key: bytes,
+        served: Callable[[], Served | None],
+        forget: Callable[[Sequence[str]], None] = lambda subjects: None,
     ) -> None:
         self._workspace = workspace
         self._key = erasure_key
         self._served = served
+        self._forget = forget
 
     def erase(self, control: Control, reader: LogReader, appender: Appender) -> dict[str, Any]:
         """Do what the record orders; gives the receipt. Doing it twice changes nothing more."""
         identifier = str(control.body.get("erasure", ""))
         gone = {bytes.fromhex(text) for text in control.body["ids"]}
         ids, positions, restated = self._find(gone, reader, control.time_us)
-        for partition, entries in restated.items():
-            appender.append(partition, entries)
-        records = appender.erase(positions) if positions else 0
         lake_rows = self._workspace.lake.erase(sorted(ids)) if ids else 0
         failed_rows = self._workspace.failed_events.erase(sorted(ids)) if ids else 0
         self._workspace.state.compact()
-        receipt = {
-            "status": "done",
-            "time_us": control.time_us,
-            "ids": len(control.body["ids"]),
+        self._forget([hash128(text).hex() for text in ids])
+        for partition, entries in restated.items():
+            appender.append(partition, entries)
+        records = appender.erase(positions) if positions else 0
+        counts = {
             "log_records": records,
             "log_restated": sum(len(entries) for entries in restated.values()),
             "lake_rows": lake_rows,
             "failed_rows": failed_rows,
+        }
+        before = self._workspace.control.get(RECEIPTS, identifier) or {}
+        receipt = {
+            "status": "done",
+            "time_us": control.time_us,
+            "ids": len(control.body["ids"]),
+            **{name: count + before.get(name, 0) for name, count in counts.items()},
             "models": "exempt: the next training leaves the person out",
         }
         self._workspace.control.put(RECEIPTS, identifier, receipt)
@@ -79,10 +92,15 @@ class Eraser:
     def resume(self, reader: LogReader, appender: Appender) -> None:
         """Finish erasures that a crash interrupted after their record was projected."""
         for identifier, document in self._workspace.control.items(RECEIPTS):
-            if document["status"] == "applied":
+            if document["status"] == "ordered" and self._is_projected(document["hashes"]):
                 body = {"erasure": identifier, "ids": document["hashes"]}
                 control = Control(type="erased", time_us=document["time_us"], body=body)
                 self.erase(control, reader, appender)
+
+    def _is_projected(self, hashes: Sequence[str]) -> bool:
+        """Whether the state has the tombstones; else the record is still to come."""
+        with self._workspace.state.read() as view:
+            return all(view.get("erased", bytes.fromhex(text)) is not None for text in hashes)
 
     def _find(
         self, gone: set[bytes], reader: LogReader, now_us: int
@@ -95,20 +113,27 @@ class Eraser:
             return known[text]
 
         positions: list[Position] = []
-        restated: dict[int, list[Entry]] = {}
+        rests: list[Event] = []
+        already: set[str] = set()
         for partition in range(reader.partitions()):
             for record in _personal_records(reader, partition):
                 named = _NAMED.decode(record.payload)
                 others = [_other_id(named)] if b'"other_id"' in record.payload else []
                 gone_here = [is_gone(text) for text in [*named.subjects.values(), *others] if text]
                 if not any(gone_here):
+                    already.add(named.restates)
                     continue
                 positions.append(Position(record.partition, record.offset))
                 rest = self._without(record, is_gone)
                 if rest is not None:
-                    home = partition_of(rest.subjects, reader.partitions())
-                    entry = Entry(RecordKind.EVENT, EVENT_ENCODER.encode(rest))
-                    restated.setdefault(home, []).append(entry)
+                    rests.append(rest)
+        restated: dict[int, list[Entry]] = {}
+        for rest in rests:
+            # One that died here before may have written some of them.
+            if rest.restates not in already:
+                home = partition_of(rest.subjects, reader.partitions())
+                entry = Entry(RecordKind.EVENT, EVENT_ENCODER.encode(rest))
+                restated.setdefault(home, []).append(entry)
         return {text for text, found in known.items() if found}, positions, restated
 
     def _without(self, record: Record, is_gone: Callable[[str], bool]) -> Event | None:

@@ -6,7 +6,7 @@ a record that comes twice adds nothing. Failed events go into a small table besi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -43,18 +43,24 @@ class LakeWriter:
         self._committed_us = 0
         self._fresh_commits = 0
 
-    def add(self, records: Sequence[Record], served: Served) -> None:
-        """Take records in; those that the lake has are left out."""
+    def reached(self, partition: int) -> int:
+        """The next record that is neither in the lake nor waiting for the next commit."""
+        return self._reached.get(partition, self.positions[partition])
+
+    def add(
+        self, records: Sequence[Record], served: Served, skip: Collection[Position] = ()
+    ) -> None:
+        """Take records in; those that the lake has are left out, and those to skip."""
         if self._served is not None and served.current != self._served.current:
             self.commit()
         self._served = served
         for record in records:
-            if record.offset < self.positions[record.partition]:
+            if record.offset < self.reached(record.partition):
                 continue
             self._reached[record.partition] = record.offset + 1
-            if record.erased:
-                continue
             position = Position(record.partition, record.offset)
+            if record.erased or position in skip:
+                continue
             if record.kind == RecordKind.EVENT:
                 try:
                     event = EVENT_DECODER.decode(record.payload)

@@ -2,8 +2,9 @@
 
 The state and its position change in one transaction, so every record is projected exactly once. The
 program in force is itself projected (`meta/current`). When a new program lays records out
-differently, the state is cleared and projected again from the first record under the new program;
-what was announced stays announced, because the announcements are records of the log.
+differently, the state is cleared and projected again under the new program, from the first record
+up to the one that applied it, so that a replay does the same at the same place; what was announced
+stays announced, because the announcements are records of the log.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dipper.app.served import Current, Programs, Served
 from dipper.engine.ports import LogReader, Position, Record, SubjectState
 from dipper.engine.record import CONTROL_DECODER, EVENT_DECODER, Control, Event, RecordKind
 from dipper.kit.clock import SECOND_US
-from dipper.kit.errors import Corrupt
+from dipper.kit.errors import Corrupt, DipperError
 from dipper.kit.hashing import hash128
 from dipper.profile.project import LAYOUT, Projected, everyone, last_tick, project, runs
 from dipper.profile.tick import tick
@@ -25,10 +26,29 @@ from dipper.profile.tick import tick
 CURRENT = b"current"
 NOW = b"virtual_now"
 BLIND = b"blind"
+APPLIED = b"applied_us"
+REBUILDING = b"rebuilding"
+QUARANTINED = b"quarantined"
 READ_AT_ONCE = 2_000
 TICK_TYPES = ("tick", "clock")
 
 Announce = Callable[[Sequence[Event]], None]
+
+
+class ProjectionFailed(Exception):
+    """A record broke the projection itself; `kind` names what it raised. The fault is the record's,
+    unlike a full disk or a gateway that is gone."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(type(error).__name__)
+        self.kind = type(error).__name__
+
+
+class _Rebuilding(msgspec.Struct, frozen=True):
+    """A rebuild under way: the program it goes by, and partition -> offset where it ends."""
+
+    current: Current
+    ends: dict[int, int]
 
 
 @dataclass
@@ -59,17 +79,24 @@ class Projector:
         self._programs = programs
         self._erasure_key = erasure_key
         self._announce = announce
-        self._waiting: dict[int, int] = {}
+        self._waiting: dict[int, tuple[int, Control]] = {}
         self.quarantined: set[Position] = set()
         with state.read() as view:
             self.positions = dict.fromkeys(range(reader.partitions()), 0) | view.positions()
             stored = view.get("meta", CURRENT)
             now = view.get("meta", NOW)
+            applied = view.get("meta", APPLIED)
+            rebuilding = view.get("meta", REBUILDING)
+            # A worker that died before its tick has left these to the next one.
+            self.touched_waiting = int(next(iter(view.scan("touched")), None) is not None)
         self.current = Current() if stored is None else msgspec.msgpack.decode(stored, type=Current)
         self.virtual_now_us = None if now is None else int.from_bytes(now, "big")
-        self.touched_waiting = 0
+        self._applied_us = 0 if applied is None else int.from_bytes(applied, "big")
         self._forced: Served | None = None
         self._rebuilt_to: dict[int, int] = {}
+        if rebuilding is not None:
+            found = msgspec.msgpack.decode(rebuilding, type=_Rebuilding)
+            self._forced, self._rebuilt_to = programs.get(found.current), found.ends
         self._find_quarantined()
 
     # --- what stands where ------------------------------------------------------------------
@@ -95,7 +122,7 @@ class Projector:
         """Quarantine stands behind what it quarantines, so a rebuild must know it beforehand."""
         if any(self.positions.values()):
             with self._state.read() as view:
-                stored = view.get("meta", b"quarantined")
+                stored = view.get("meta", QUARANTINED)
             if stored is not None:
                 found = msgspec.msgpack.decode(stored, type=list[tuple[int, int]])
                 self.quarantined = {Position(*pair) for pair in found}
@@ -112,10 +139,14 @@ class Projector:
 
     # --- steps ------------------------------------------------------------------------------
 
-    def step(self, at_once: int = READ_AT_ONCE) -> Step:
-        """Project at most `at_once` records of each partition; empty when all is done."""
+    def step(self, at_once: int = READ_AT_ONCE, only: int | None = None) -> Step:
+        """Project at most `at_once` records of each partition, or of one; empty when all is done.
+
+        Raises ProjectionFailed when a record breaks the projection; what was projected before it
+        stays.
+        """
         done = Step()
-        for partition in self.positions:
+        for partition in self.positions if only is None else (only,):
             if partition in self._waiting:
                 continue
             start = self.positions[partition]
@@ -158,31 +189,43 @@ class Projector:
 
     def _project(self, records: Sequence[Record], served: Served) -> Projected:
         with self._state.read() as view:
-            return project(
-                records,
-                view,
-                served.tag_table,
-                erasure_key=self._erasure_key,
-                skip=self.quarantined,
-            )
+            try:
+                return project(
+                    records,
+                    view,
+                    served.tag_table,
+                    erasure_key=self._erasure_key,
+                    skip=self.quarantined,
+                )
+            except (DipperError, OSError, MemoryError):
+                raise
+            except Exception as error:
+                raise ProjectionFailed(error) from error
 
     def _barrier(self, control: Control, run: Sequence[Record], done: Step) -> bool:
         """A record behind which another program or other tombstones hold; true for a rebuild."""
         position = {run[0].partition: run[0].offset + 1}
         if control.type in ("spec_applied", "table_applied"):
-            rebuilds = self._adopt(self.current.after(control), position)
+            rebuilds = self._adopt(control, position)
             done.served = self.served
             return rebuilds
         self._run(run, done)
-        if control.type == "erased":
+        if control.type == "erased" and not self.is_rebuilding:
             done.erased.append(control)
         return False
 
-    def _adopt(self, current: Current, position: dict[int, int]) -> bool:
-        """Serve another program; rebuild when it lays the state out differently."""
+    def _adopt(self, control: Control, position: dict[int, int]) -> bool:
+        """Serve another program; rebuild when it lays the state out differently.
+
+        In force is what was applied last: a partition that is read later than another does not
+        bring back what the other has left behind.
+        """
         before = self.current
-        self.current = current
-        meta = {CURRENT: msgspec.msgpack.encode(current)}
+        if control.time_us >= self._applied_us:
+            self._applied_us = control.time_us
+            self.current = before.after(control)
+        current = self.current
+        meta: dict[bytes, bytes | None] = self._in_force()
         if self._forced is not None or not current.program or before == current:
             self._write({"meta": meta}, position)
             return False
@@ -193,29 +236,28 @@ class Projector:
             was_blind = view.get("meta", BLIND) is not None
             touched = {} if is_other else everyone(view)
         if is_other or was_blind:
-            self._rebuild(served)
+            self._rebuild(served, self.positions | position)
             return True
         packed = {key: since.to_bytes(8, "big", signed=True) for key, since in touched.items()}
         self._write({"meta": meta, "touched": packed}, position)
         self.touched_waiting += len(touched)
         return False
 
-    def _rebuild(self, served: Served) -> None:
-        """Project everything again under a program, up to where the log ends now."""
+    def _in_force(self) -> dict[bytes, bytes | None]:
+        return {
+            CURRENT: msgspec.msgpack.encode(self.current),
+            APPLIED: self._applied_us.to_bytes(8, "big"),
+        }
+
+    def _rebuild(self, served: Served, ends: dict[int, int]) -> None:
+        """Project everything again under a program, up to the positions that were reached."""
         self._state.clear()
-        self._forced = served
-        self._rebuilt_to = {p: self._log.end(p) for p in self.positions}
+        self._forced, self._rebuilt_to = served, ends
         self.positions = dict.fromkeys(self.positions, 0)
         self._waiting.clear()
-
-    def rebuild(self) -> None:
-        """Forget the state and project it again from the first record."""
-        served = self.served
-        if served is None:
-            self._state.clear()
-            self.positions = dict.fromkeys(self.positions, 0)
-            return
-        self._rebuild(served)
+        # Whoever dies now goes on with the rebuild, not with the program that was there before.
+        rebuilding = msgspec.msgpack.encode(_Rebuilding(served.current, ends))
+        self._write({"meta": self._in_force() | {REBUILDING: rebuilding}}, {})
 
     def _finish_rebuild(self) -> None:
         if self._forced is None:
@@ -226,20 +268,35 @@ class Projector:
         with self._state.read() as view:
             touched = everyone(view)
         packed = {key: since.to_bytes(8, "big", signed=True) for key, since in touched.items()}
-        self._write({"touched": packed}, {})
+        self._write({"touched": packed, "meta": {REBUILDING: None}}, {})
         self.touched_waiting += len(touched)
 
     # --- ticks ------------------------------------------------------------------------------
 
     def _reach_tick(self, partition: int, record: Record, control: Control, done: Step) -> None:
         """A tick fires when every partition has reached it."""
-        self._waiting[partition] = record.offset
-        if len(self._waiting) == len(self.positions):
+        self._waiting[partition] = (record.offset, control)
+        if len(self._waiting) < len(self.positions):
+            return
+        try:
             self._fire(int(control.body["now_us"]), control.type == "clock", done)
+        except Exception:
+            # Announcing may have failed: the tick is read again and fires then.
+            self._waiting.clear()
+            raise
+
+    def stalled_tick(self) -> tuple[Control, list[int]] | None:
+        """A tick that partitions wait for while others, read to their ends, do not have it: its
+        writer died or failed half-way. Gives it with the partitions that lack it."""
+        lacking = [p for p in self.positions if p not in self._waiting]
+        if not self._waiting or any(self.positions[p] < self._log.end(p) for p in lacking):
+            return None
+        control = next(iter(self._waiting.values()))[1]
+        return (control, lacking) if control.type == "tick" else None
 
     def _fire(self, now_us: int, is_virtual: bool, done: Step) -> None:
         served = self.served
-        positions = {p: offset + 1 for p, offset in self._waiting.items()}
+        positions = {p: offset + 1 for p, (offset, _) in self._waiting.items()}
         changes: dict[str, dict[bytes, bytes | None]] = {}
         if served is not None:
             with self._state.read() as view:
@@ -280,9 +337,10 @@ class Projector:
     def _write(
         self, changes: dict[str, dict[bytes, bytes | None]], positions: dict[int, int]
     ) -> None:
-        if self.quarantined and "meta" not in changes:
+        if self.quarantined:
             pairs = sorted((p.partition, p.offset) for p in self.quarantined)
-            changes = changes | {"meta": {b"quarantined": msgspec.msgpack.encode(pairs)}}
+            meta = changes.get("meta", {}) | {QUARANTINED: msgspec.msgpack.encode(pairs)}
+            changes = changes | {"meta": meta}
         self._state.write(changes, positions)
         self.positions |= positions
 

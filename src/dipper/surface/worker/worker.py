@@ -12,19 +12,19 @@ from collections.abc import Sequence
 import structlog
 
 from dipper.app.keys import read_keys
-from dipper.app.served import Programs
+from dipper.app.served import Programs, Served
 from dipper.app.workspace import Workspace
 from dipper.engine.ports import Entry, Position, Record
 from dipper.engine.record import EVENT_ENCODER, Control, Event, RecordKind
 from dipper.kit.clock import SECOND_US, Clock
-from dipper.kit.errors import DipperError, Unavailable
-from dipper.kit.limits import PROJECTOR_CRASHES_MAX
+from dipper.kit.errors import Unavailable
 from dipper.surface.append import Appender
 from dipper.surface.worker.crashes import CrashNotes
 from dipper.surface.worker.erasing import Eraser
 from dipper.surface.worker.lake_writer import LakeWriter
 from dipper.surface.worker.projector import (
     READ_AT_ONCE,
+    ProjectionFailed,
     Projector,
     Step,
     partition_of_subject,
@@ -61,12 +61,14 @@ class Worker:
         )
         self.ticks = Ticks(workspace.state, self.projector)
         self.trainer = Trainer(workspace, programs)
-        self.eraser = Eraser(workspace, keys.erasure_key, lambda: self.projector.served)
-        self._failures: dict[Position, int] = {}
+        self.eraser = Eraser(
+            workspace, keys.erasure_key, lambda: self.projector.served, self.trainer.forget
+        )
+        self._is_behind = True
+        self._broke: dict[Position, str] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; then bring the lake up to where the state is."""
-        self.catch_up()
         while not stop.is_set():
             try:
                 if not self.turn():
@@ -78,27 +80,37 @@ class Worker:
         self.lake.commit(self.clock())
 
     def catch_up(self) -> None:
-        """After a crash lake or trainer may be behind the state: give them what they lack."""
+        """After a crash or a failed step lake or trainer may be behind the state: give them what
+        they lack, and finish erasures that were begun."""
         served = self.projector.served
         if served is None:
             return
         for partition, reached in self.projector.positions.items():
-            start = min(self.lake.positions[partition], self.trainer.positions[partition], reached)
+            start = min(self.lake.reached(partition), self.trainer.positions[partition], reached)
             while start < reached:
                 records = self.reader.read(partition, start, min(READ_AT_ONCE, reached - start))
-                self.lake.add(records, served)
-                self.trainer.add(records)
+                self._hand_on(records, served)
+                if self.lake.is_due(self.clock()):
+                    self.lake.commit(self.clock())
                 start = records[-1].offset + 1
+        # What still waits for a commit may hold rows of an erased person.
+        self.lake.commit(self.clock())
         self.eraser.resume(self.reader, self.appender)
+        self._is_behind = False
+
+    def _hand_on(self, records: Sequence[Record], served: Served) -> None:
+        self.lake.add(records, served, self.projector.quarantined)
+        self.trainer.add(records)
 
     def turn(self) -> bool:
         """One turn of the loop; False when there was nothing to do."""
+        if self._is_behind:
+            self.catch_up()
         step = self._project()
         now_us = self.clock()
         served = self.projector.served
-        if step.records and served is not None and not self.projector.is_rebuilding:
-            self.lake.add(step.records, served)
-            self.trainer.add(step.records)
+        if step.records and served is not None:
+            self._hand_on(step.records, served)
         for control in step.erased:
             self.lake.commit(now_us)
             self.eraser.erase(control, self.reader, self.appender)
@@ -106,7 +118,12 @@ class Worker:
             self.lake.commit(now_us)
             if self.lake.is_due_compaction():
                 self.lake.compact()
-        if self.ticks.is_due(now_us):
+        stalled = self.projector.stalled_tick()
+        if stalled is not None:
+            control, lacking = stalled
+            for partition in lacking:
+                self.appender.append(partition, [_control_entry(control)])
+        elif self.ticks.is_due(now_us):
             self._everywhere([self.ticks.entry(now_us)])
         published = self.trainer.publish(self.virtual_or(now_us))
         if published:
@@ -119,43 +136,67 @@ class Worker:
         return now_us if virtual is None else virtual
 
     def _project(self) -> Step:
-        """One step, one record at a time where a process or a step has died before."""
-        suspect = self.notes.suspect
-        if suspect is not None and self.projector.positions[suspect.partition] >= suspect.stop:
-            self.notes.clear()
-            suspect = None
-        at_once = READ_AT_ONCE if suspect is None and not self._failures else 1
-        for partition, start in self.projector.positions.items():
-            if self.notes.is_poison(partition, start):
-                self._quarantine(Position(partition, start), "the projector died over it")
-            self.notes.begin(partition, start, start + at_once)
-        try:
-            step = self.projector.step(at_once)
-        except DipperError:
-            raise
-        except Exception as error:
-            self._failed(at_once, error)
+        """One step; one record at a time where a process or a step has died before."""
+        positions = self.projector.positions
+        if self.notes.has_suspects(positions):
+            return self._carefully()
+        ends = {partition: self.reader.end(partition) for partition in positions}
+        ranges = {
+            partition: (start, min(start + READ_AT_ONCE, ends[partition]))
+            for partition, start in positions.items()
+            if start < ends[partition]
+        }
+        if not ranges:
             return Step()
+        self.notes.begin(ranges)
+        try:
+            step = self.projector.step()
+        except ProjectionFailed as error:
+            self.notes.suspect()
+            self._is_behind = True
+            log.error("projection failed", kind=error.kind)
+            return Step()
+        except Exception:
+            # Not the record's fault: a full disk, a gateway that is gone.
+            self.notes.end()
+            self._is_behind = True
+            raise
         self.notes.end()
-        if at_once == 1 and step.records:
-            self._failures.pop(_position(step.records[0]), None)
         return step
 
-    def _failed(self, at_once: int, error: Exception) -> None:
-        """A step raised what it must not: find the record, and quarantine it the third time."""
-        for partition, start in self.projector.positions.items():
+    def _carefully(self) -> Step:
+        """One record of each partition by itself; the third time that one breaks the projection it
+        is quarantined."""
+        done = Step()
+        for partition, start in list(self.projector.positions.items()):
+            if start >= self.reader.end(partition):
+                continue
             position = Position(partition, start)
-            self._failures[position] = self._failures.get(position, 0) + (at_once == 1)
-            if self._failures[position] >= PROJECTOR_CRASHES_MAX:
-                self._quarantine(position, f"{type(error).__name__} while projecting")
-                del self._failures[position]
-        log.error("projection failed", kind=type(error).__name__, at_once=at_once)
+            if self.notes.is_poison(position):
+                self._quarantine(position)
+            self.notes.begin_one(position)
+            try:
+                step = self.projector.step(1, partition)
+            except ProjectionFailed as error:
+                self._broke[position] = error.kind
+                log.error("projection failed", kind=error.kind, position=tuple(position))
+                continue
+            except Exception:
+                self.notes.end_one(position)
+                self._is_behind = True
+                raise
+            self.notes.end_one(position)
+            done.records += step.records
+            done.erased += step.erased
+        return done
 
-    def _quarantine(self, position: Position, reason: str) -> None:
-        self.projector.quarantined.add(position)
+    def _quarantine(self, position: Position) -> None:
+        kind = self._broke.pop(position, None)
+        reason = "the projector died over it" if kind is None else f"{kind} while projecting"
         body = {"partition": position.partition, "offset": position.offset, "reason": reason}
         control = Control(type="quarantined", time_us=self.clock(), body=body)
         self.appender.append(position.partition, [_control_entry(control)])
+        self.projector.quarantined.add(position)
         log.error("quarantined", **body)
 
     def _announce(self, events: Sequence[Event]) -> None:
@@ -175,7 +216,3 @@ class Worker:
 
 def _control_entry(control: Control) -> Entry:
     return Entry(RecordKind.CONTROL, EVENT_ENCODER.encode(control))
-
-
-def _position(record: Record) -> Position:
-    return Position(record.partition, record.offset)
