@@ -51,9 +51,9 @@ format: $(VENV)/installed-dev ## format the code
 	$(BIN)/ruff check --fix .
 
 golden: $(VENV)/installed-dev ## rewrite the golden files; read the diff
-	DIPPER_GOLDEN=write $(BIN)/python -m pytest tests/golden tests/every
+	DIPPER_GOLDEN=write $(BIN)/python -m pytest tests/golden tests/every tests/expr
 
-docs: $(VENV)/installed-dev ## generate docs/reference from the registries
+docs: $(VENV)/installed-dev ## generate docs/reference from what the code declares
 	$(BIN)/python -m dipper.surface.cli.reference docs/reference
 
 bench: $(VENV)/installed-bench ## measure the hot paths beside their floors and peers
