@@ -1,1 +1,1 @@
-"""What it brought: funnel, life cycle, confirmation, value, evaluation. Pure over buckets and tables."""
+"""What it brought: funnel, life cycle, confirmation, value, evaluation. Pure over what was read."""

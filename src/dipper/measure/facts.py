@@ -97,7 +97,7 @@ class Assessments:
 def assessments(history: History, persons: int, now_us: int, time_zone: str) -> Assessments:
     """How many persons may be offered what needs an assessment; its last day belongs to it."""
     ((valid, expired),) = history.rows(
-        "SELECT count(*) FILTER (last >= today), count(*) FILTER (last < today) FROM ("  # noqa: S608
+        "SELECT count(*) FILTER (last >= today), count(*) FILTER (last < today) FROM ("
         "SELECT arg_max(valid_until, (time_us, seq, order_hash)) AS last, "
         "CAST(make_timestamptz($now_us) AT TIME ZONE $zone AS DATE) AS today "
         "FROM timelines WHERE kind = 'person' AND event = 'assessment_recorded' "

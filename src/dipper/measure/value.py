@@ -35,9 +35,19 @@ def by_scenario(rows: Iterable[Matched], value_of: Mapping[str, int]) -> list[Va
     )
 
 
-def by_org_unit(rows: Iterable[Matched], value_of: Mapping[str, int]) -> list[Value]:
-    """Values by the org unit that the core names; '' where it names none."""
-    return _grouped(((row.opening.org_unit or "", row) for row in rows), value_of)
+def by_org_unit(
+    rows: Iterable[Matched],
+    value_of: Mapping[str, int],
+    rolled_up: Mapping[str, str] | None = None,
+) -> list[Value]:
+    """Values by the org unit that the core names, or by the one that `rolled_up` gives for it
+    (outlet -> branch); '' where there is none. The most valuable first."""
+
+    def unit(row: Matched) -> str:
+        named = row.opening.org_unit or ""
+        return named if rolled_up is None else rolled_up.get(named, "")
+
+    return _grouped(((unit(row), row) for row in rows), value_of)
 
 
 def _grouped(rows: Iterable[tuple[str, Matched]], value_of: Mapping[str, int]) -> list[Value]:

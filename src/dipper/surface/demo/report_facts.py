@@ -1,0 +1,209 @@
+"""Everything that the report is computed from, read once: one version of the lake, one identity.
+
+The bank's own measuring does the work (`dipper.measure`); nothing here knows the hidden needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dipper.app.served import Programs, Served
+from dipper.app.workspace import Workspace
+from dipper.engine.embedded.history import History
+from dipper.engine.embedded.runner import EmbeddedRunner
+from dipper.engine.ports import Identity
+from dipper.experiment.arms import Shares
+from dipper.experiment.uplift import Readout
+from dipper.expr.parse import parse
+from dipper.kit.clock import DAY_US
+from dipper.measure.activity import KINDS, activity, in_scenarios
+from dipper.measure.confirmation import Decided, Matching, Opened, match
+from dipper.measure.decisions import Outcome, Stored, decided, read_decisions, read_outcomes
+from dipper.measure.facts import Assessments, assessments, consents, people, visitors
+from dipper.measure.funnel import Step, StepCount, funnel
+from dipper.measure.history import SUBJECT, Period
+from dipper.measure.lifecycle import Facts
+from dipper.measure.memberships import read_memberships
+from dipper.measure.openings import accounts, core_words, customer_since, openings
+from dipper.measure.portfolio import Evidence, Measured, Scenario, measure
+from dipper.measure.readout import read_out
+from dipper.measure.tagged import tagged_subjects
+from dipper.profile.today import identity_today
+from dipper.spec.kinds.placement import Placement
+from dipper.spec.kinds.policy import Policy
+from dipper.spec.program import Program
+from dipper.spec.scope import event_scope
+from dipper.surface.explaining import served_by
+
+ELDER_YEARS = 65
+"""From this age on a person belongs to a group that the bank owes special care (GBCF-G5)."""
+
+Whose = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """What was read and measured. `segments` are aligned to `stored`; `experiments` are read out
+    by policy; `people` are the facts of each kind of subject."""
+
+    served: Served
+    period: Period
+    stored: list[Stored]
+    segments: list[frozenset[str]]
+    outcomes: list[Outcome]
+    decisions: list[Decided]
+    openings: list[Opened]
+    matching: Matching
+    people: Mapping[str, list[Facts]]
+    visitors: int
+    assessments: Assessments
+    experiments: Mapping[str, Readout]
+    windows_us: Mapping[str, int]
+    scenarios: list[Measured]
+    funnels: Mapping[str, tuple[StepCount, ...]]
+
+
+def read_facts(workspace: Workspace, period: Period) -> ReportFacts:
+    """Read a workspace as it stands; `period` are the days whose decisions are measured."""
+    programs = Programs(workspace)
+    with workspace.state.read() as view:
+        served = served_by(view, programs)
+        identity = identity_today(view)
+        tagged = tagged_subjects(view, served.tag_table, period.end_us, KINDS)
+    workspace.lake.declare(served.property_types, served.personal_properties)
+    history = History(workspace.lake, identity)
+    try:
+        return _read(workspace, served, history, tagged, period, identity)
+    finally:
+        history.close()
+
+
+def _read(
+    workspace: Workspace,
+    served: Served,
+    history: History,
+    tagged: frozenset[str],
+    period: Period,
+    identity: Identity,
+) -> ReportFacts:
+    program = served.program
+    zone = workspace.settings.workspace.time_zone
+    stored = read_decisions(history, period)
+    words = core_words(history, period.end_us)
+    since = customer_since(words)
+    opened = openings(words, period)
+    done = decided(stored, {name: spec.product for name, spec in program.of("offer").items()})
+    policies = program.of(Policy)
+    windows_us = {name: spec.window_us for name, spec in policies.items()}
+    matching = match(opened, done, windows_us)
+    month = Period(period.end_us - 30 * DAY_US, period.end_us)
+    given = consents(history, month)
+    seen = activity(history, period.end_us, zone, applications(program))
+    had = accounts(words, served.product_lines)
+    facts = {
+        kind: people(kind, seen, given.given, tagged, had, since, period.start_us) for kind in KINDS
+    }
+    shares = experiments(program)
+    evidence = Evidence(
+        period=period,
+        facts={(kind, one.subject): one for kind in KINDS for one in facts[kind]},
+        activity=in_scenarios(history, period.end_us),
+        decisions=done,
+        openings=opened,
+        matched=matching.rows,
+        customer_since=since,
+        value_of=values_of(program),
+        shares=shares,
+        withdrawn=given.withdrawn,
+        key_groups=elders(history, period.end_us),
+        known_kinds=frozenset({"person"}),
+    )
+    members = read_memberships(history, period.end_us)
+    return ReportFacts(
+        served=served,
+        period=period,
+        stored=stored,
+        segments=[members.at(one.subject, one.trace.now_us) for one in stored],
+        outcomes=read_outcomes(history, period),
+        decisions=done,
+        openings=opened,
+        matching=matching,
+        people=facts,
+        visitors=visitors(history, period.end_us),
+        assessments=assessments(history, len(facts["person"]), period.end_us, zone),
+        experiments=read_out(done, opened, since, period, shares),
+        windows_us=windows_us,
+        scenarios=measure(scenarios(program), evidence),
+        funnels=funnels(EmbeddedRunner(workspace.lake, identity=identity), program, period),
+    )
+
+
+def applications(program: Program) -> list[str]:
+    """The events that say that a product was applied for."""
+    return [name for name, spec in program.of("event").items() if spec.stage == "application"]
+
+
+def scenarios(program: Program) -> list[Scenario]:
+    """The bank's scenarios in the order of their declaration."""
+    return [Scenario(name, spec.subject) for name, spec in program.of("scenario").items()]
+
+
+def experiments(program: Program) -> dict[str, Shares]:
+    """The policies that hold somebody back, with their shares; only they prove anything."""
+    placed = {spec.policy for spec in program.of(Placement).values()}
+    return {
+        name: Shares(spec.shares.treated, spec.shares.control, spec.shares.placebo)
+        for name, spec in program.of(Policy).items()
+        if name in placed and spec.shares.control > 0
+    }
+
+
+def values_of(program: Program) -> dict[str, int]:
+    """product -> what an opening is worth, by the dearest offer of it."""
+    found: dict[str, int] = {}
+    for spec in program.of("offer").values():
+        if spec.product is not None:
+            found[spec.product] = max(spec.value_fen, found.get(spec.product, 0))
+    return found
+
+
+def elders(history: History, now_us: int) -> frozenset[Whose]:
+    """Persons of ELDER_YEARS or more, by the last age that a server told."""
+    if "age" not in history.properties:
+        return frozenset()
+    rows = history.rows(
+        f"SELECT {SUBJECT} FROM timelines WHERE kind = 'person' AND event = 'identify' "  # noqa: S608
+        "AND trust <> 'public' AND age IS NOT NULL AND time_us <= $now_us GROUP BY subject "
+        "HAVING arg_max(age, (time_us, seq, order_hash)) >= $years",
+        {"now_us": now_us, "years": ELDER_YEARS},
+    )
+    return frozenset(("person", subject) for (subject,) in rows)
+
+
+def funnels(
+    runner: EmbeddedRunner, program: Program, period: Period
+) -> dict[str, tuple[StepCount, ...]]:
+    """The declared funnel of each scenario over the period. What happens in many scenarios counts
+    only there; an opening names none and counts in each."""
+    found = {}
+    for name, spec in program.of("scenario").items():
+        if spec.funnel:
+            steps = [_step(program, event, name) for event in spec.funnel]
+            counted = funnel(
+                runner,
+                steps,
+                subject=spec.subject,
+                start_us=period.start_us,
+                end_us=period.end_us + 1,
+            )
+            found[name] = counted.steps
+    return found
+
+
+def _step(program: Program, event: str, scenario: str) -> Step:
+    if event == "product_opened":
+        return Step(event)
+    text = f"scenario = '{scenario}'"
+    where = f"scenario '{scenario}', funnel"
+    return Step(event, parse(text, event_scope(program, event), expected="bool", where=where))
