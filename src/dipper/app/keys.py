@@ -24,8 +24,8 @@ class Keys:
     masking_key: bytes
 
 
-def read_keys(path: Path) -> Keys:
-    """Read keys.toml. Raises NotFound, Forbidden when the mode is not private, BadInput."""
+def private_text(path: Path) -> str:
+    """The text of a file of keys. Raises NotFound, and Forbidden when others can read it."""
     if not path.is_file():
         raise NotFound(
             "the file of keys is missing.", where=str(path), hint="dipper init makes it."
@@ -38,7 +38,16 @@ def read_keys(path: Path) -> Keys:
             hint=f"chmod 600 {path}",
         )
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"not UTF-8: {error}.", where=str(path)) from error
+
+
+def read_keys(path: Path) -> Keys:
+    """Read keys.toml. Raises NotFound, Forbidden when the mode is not private, BadInput."""
+    text = private_text(path)
+    try:
+        raw = tomllib.loads(text)
         return Keys(
             write_keys={name: entry["write_key"] for name, entry in raw["sources"].items()},
             api_token=raw["api"]["token"],

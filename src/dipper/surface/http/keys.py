@@ -10,32 +10,22 @@ public_jwk = { kty = "EC", crv = "P-256", x = "...", y = "..." }
 
 from __future__ import annotations
 
-import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dipper.app.keys import private_text
 from dipper.collect.sources import SourceKeys
-from dipper.kit.errors import BadInput, Forbidden, NotFound
+from dipper.kit.errors import BadInput
 
 
 def read_source_keys(path: Path) -> dict[str, SourceKeys]:
     """Source -> its keys. Raises NotFound, Forbidden when others can read it, BadInput."""
-    if not path.is_file():
-        raise NotFound(
-            "the file of keys is missing.", where=str(path), hint="dipper init makes it."
-        )
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        raise Forbidden(
-            f"others can read the keys: expected mode 0600, got {mode:04o}.",
-            where=str(path),
-            hint=f"chmod 600 {path}",
-        )
+    text = private_text(path)
     try:
-        tables = tomllib.loads(path.read_text("utf-8")).get("sources", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        tables = tomllib.loads(text).get("sources", {})
+    except tomllib.TOMLDecodeError as error:
         raise BadInput(f"no TOML: {error}.", where=str(path)) from error
     if not isinstance(tables, dict):
         raise BadInput("`sources` must be a table.", where=str(path))
