@@ -153,7 +153,6 @@ class Projector:
             records = self._log.read(partition, start, at_once)
             if records:
                 self._partition(partition, records, done)
-        self._finish_rebuild()
         return done
 
     def _partition(self, partition: int, records: list[Record], done: Step) -> None:
@@ -168,6 +167,7 @@ class Projector:
             elif self._barrier(control, run, done):
                 return  # A rebuild begins: what was read here comes again.
             done.records += run
+            self._finish_rebuild()
 
     def _run(self, records: Sequence[Record], done: Step) -> None:
         """One run without barriers, under the program in force."""
@@ -236,7 +236,7 @@ class Projector:
             was_blind = view.get("meta", BLIND) is not None
             touched = {} if is_other else everyone(view)
         if is_other or was_blind:
-            self._rebuild(served, self.positions | position)
+            self._rebuild(served, position)
             return True
         packed = {key: since.to_bytes(8, "big", signed=True) for key, since in touched.items()}
         self._write({"meta": meta, "touched": packed}, position)
@@ -250,7 +250,7 @@ class Projector:
         }
 
     def _rebuild(self, served: Served, ends: dict[int, int]) -> None:
-        """Project everything again under a program, up to the positions that were reached."""
+        """Project everything again under a program, up to the record that applied it."""
         self._state.clear()
         self._forced, self._rebuilt_to = served, ends
         self.positions = dict.fromkeys(self.positions, 0)
