@@ -174,7 +174,8 @@ class Collector:
     def count(self, counts: Mapping[str, Counts]) -> None:
         """Add to the totals what is on disk."""
         for source, found in counts.items():
-            self.totals[source] = self.totals.get(source, Counts()).plus(found)
+            total = self.totals.get(source)
+            self.totals[source] = found if total is None else total.plus(found)
 
     def _desk(self, source: Source) -> _Desk:
         desk = self._desks.get(source.name)

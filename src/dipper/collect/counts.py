@@ -20,4 +20,9 @@ class Counts(NamedTuple):
 
     def plus(self, other: Counts) -> Counts:
         """The sum."""
-        return Counts(*map(int.__add__, self, other))
+        return Counts(
+            self.good + other.good,
+            self.failed + other.failed,
+            self.duplicate + other.duplicate,
+            self.refused + other.refused,
+        )

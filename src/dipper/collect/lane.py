@@ -23,7 +23,7 @@ from dipper.collect.kernels.kernel import (
     Tables,
     run,
 )
-from dipper.collect.kernels.scan_kernels import DEVICE, RAW, USER, WIDTH
+from dipper.collect.kernels.scan_kernels import RAW, USER, WIDTH
 from dipper.collect.kernels.tables import tables_of
 from dipper.collect.rules import Rules
 from dipper.collect.subjects import REWRITTEN

@@ -7,8 +7,10 @@ copy must not be acknowledged either: the client would take the event for stored
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import partial
 
 from dipper.collect.admission import Admission
 from dipper.engine.ports import Entry, LogWriter
@@ -22,6 +24,8 @@ class Appends:
         self.admission = admission
         self._writer = writer
         self._pending: set[Future[int]] = set()
+        self._ended: deque[tuple[asyncio.Future[int], Future[int]]] = deque()
+        self._is_woken = False
 
     async def append(
         self,
@@ -41,14 +45,43 @@ class Appends:
             future = self._writer.append(entries, received_us, reserve=reserve)
             self._pending.add(future)
             try:
-                first = await asyncio.wrap_future(future)
+                first = await self._end_of(future)
             finally:
                 self._pending.discard(future)
         except Exception:
             self.admission.undo(entries)
             raise
         if originals:
-            await asyncio.wait([asyncio.wrap_future(original) for original in originals])
+            await asyncio.wait([self._end_of(original) for original in originals])
             if any(original.exception() for original in originals):
                 raise Unavailable("the original of a duplicate could not be stored")
         return first
+
+    def _end_of(self, future: Future[int]) -> asyncio.Future[int]:
+        """The future's outcome in the event loop. One wake-up serves a whole group of appends."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[int] = loop.create_future()
+        future.add_done_callback(partial(self._note, loop, waiter))
+        return waiter
+
+    def _note(
+        self, loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[int], future: Future[int]
+    ) -> None:
+        """Called in the log writer's thread."""
+        self._ended.append((waiter, future))
+        if not self._is_woken:
+            self._is_woken = True
+            loop.call_soon_threadsafe(self._release)
+
+    def _release(self) -> None:
+        # Taken back first: what ends from now on wakes the loop again.
+        self._is_woken = False
+        while self._ended:
+            waiter, future = self._ended.popleft()
+            if waiter.done():
+                continue
+            error = future.exception()
+            if error is None:
+                waiter.set_result(future.result())
+            else:
+                waiter.set_exception(error)

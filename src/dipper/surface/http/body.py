@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 GAP_MAX_S = 30.0
-_SWEEP_S = 5.0
+_TURNS = 6
 GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
@@ -44,17 +44,17 @@ class Bodies:
 
     def __init__(self, gap_max_s: float = GAP_MAX_S) -> None:
         self._gap_max_s = gap_max_s
-        self._reading: dict[Send, float] = {}
+        self._turn = 0
+        self._reading: dict[Send, int] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
     async def read(self, receive: Receive, send: Send, length: int | None, limit: int) -> bytes:
         """The whole body. `length` is its stated length. Raises TooLarge, Gone."""
         if length is not None and length > limit:
             raise TooLarge(length, False)
-        loop = asyncio.get_running_loop()
-        self._reading[send] = loop.time()
+        self._reading[send] = self._turn
         if self._sweeper is None:
-            self._sweeper = loop.create_task(self._sweep())
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
         try:
             message = await receive()
             if message["type"] != "http.request":
@@ -64,7 +64,7 @@ class Bodies:
                 if len(body) > limit:
                     raise TooLarge(len(body), True)
                 return bytes(body)
-            return await self._read_parts(receive, send, message, limit, loop)
+            return await self._read_parts(receive, send, message, limit)
         finally:
             self._reading.pop(send, None)
 
@@ -80,7 +80,6 @@ class Bodies:
         send: Send,
         message: Message,
         limit: int,
-        loop: asyncio.AbstractEventLoop,
     ) -> bytes:
         parts = [message.get("body", b"")]
         size = len(parts[0])
@@ -94,19 +93,18 @@ class Bodies:
             if part:
                 parts.append(part)
                 size += len(part)
-                self._reading[send] = loop.time()
+                self._reading[send] = self._turn
         if size > limit:
             raise TooLarge(size, True)
         return b"".join(parts)
 
     async def _sweep(self) -> None:
-        """Cut off what has not moved for too long."""
-        loop = asyncio.get_running_loop()
+        """Cut off what has not moved for too long: for so many turns of this loop."""
         while True:
-            await asyncio.sleep(min(_SWEEP_S, self._gap_max_s / 2))
-            oldest = loop.time() - self._gap_max_s
+            await asyncio.sleep(self._gap_max_s / _TURNS)
+            self._turn += 1
             for send, moved in list(self._reading.items()):
-                if moved < oldest:
+                if self._turn - moved > _TURNS:
                     abort(send)
 
 

@@ -51,15 +51,6 @@ _KEYS_MAX = 1_024
 _SEGMENT = cast(Dialect, segment)
 """What is spoken while nobody knows whose request it is."""
 _NO_KEY = "unknown write key"
-_HEADERS = frozenset(
-    (
-        b"content-length",
-        b"content-encoding",
-        b"authorization",
-        b"origin",
-        b"access-control-request-headers",
-    )
-)
 
 
 class _Head(NamedTuple):
@@ -309,7 +300,7 @@ class Collection:
 
 
 def _read_head(headers: Iterable[tuple[bytes, bytes]]) -> _Head:
-    found = {name: value for name, value in headers if name in _HEADERS}
+    found = dict(headers)
     length = found.get(b"content-length", b"")
     return _Head(
         int(length) if length.isdigit() else None,
