@@ -95,12 +95,17 @@ class ServedBank:
         raise AssertionError("the api did not come up")
 
     def _warm(self) -> None:
-        """Let the worker compile or load its kernels: those of a batch, then those of a tick."""
-        for _ in range(3):
-            message = {"type": "track", "event": "app_opened", "userId": "u000000"}
-            self.send({"batch": [message]})
+        """Let gateway and worker compile or load their kernels: of batches, ticks, decisions."""
+        person = {"type": "track", "userId": "warm"}
+        consent = {"event": "consent_given", "properties": {"purpose": "marketing"}}
+        bill = {"event": "bill_paid", "properties": {"amount_fen": 500}}
+        for round_ in range(3):
+            batch = [person | consent, *[person | bill] * 4]
+            named = [one | {"messageId": f"{round_}-{i}"} for i, one in enumerate(batch)]
+            self.send({"batch": named})
+            self.send({"placement": "bill_home", "ids": {"login": "warm"}}, "/v1/decide")
+            time.sleep(1.2)
             self.settle()
-            time.sleep(0.6)
 
     @property
     def token(self) -> dict[str, str]:
@@ -126,7 +131,13 @@ class ServedBank:
         """POST to the data plane with a source's key; the reply's JSON."""
         secret = b64encode(f"{self.keys.write_keys[source]}:".encode()).decode()
         headers = {"Authorization": f"Basic {secret}", "Content-Type": "application/json"}
-        answer = ask(self.server.data_port, "POST", path, json.dumps(document).encode(), headers)
+        body = json.dumps(document).encode()
+        deadline = time.monotonic() + READY_S
+        answer = ask(self.server.data_port, "POST", path, body, headers)
+        while answer.status == 503 and time.monotonic() < deadline:
+            # As every client does: the same again, until it is taken.
+            time.sleep(0.2)
+            answer = ask(self.server.data_port, "POST", path, body, headers)
         assert answer.status == 200, answer.text
         return answer.json()
 

@@ -66,6 +66,12 @@ def served_by(view: StateReader, programs: Programs) -> Served:
     return programs.get(msgspec.msgpack.decode(stored, type=Current))
 
 
+def served_in(workspace: Workspace) -> Served:
+    """The same, for a command that asks once."""
+    with workspace.state.read() as view:
+        return served_by(view, Programs(workspace))
+
+
 def now_of(view: StateReader, clock: Clock) -> int:
     """The demo's virtual time where there is one, else the machine's."""
     stored = view.get("meta", NOW)

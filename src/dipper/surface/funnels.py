@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dipper.app.served import Programs, Served
+from dipper.app.served import Served
 from dipper.app.workspace import Workspace
 from dipper.engine.embedded.runner import EmbeddedRunner
 from dipper.expr.parse import parse
@@ -25,7 +25,6 @@ from dipper.spec.kinds.property import Property
 from dipper.spec.kinds.source import Source
 from dipper.spec.program import Program
 from dipper.spec.scope import event_scope
-from dipper.surface.explaining import served_by
 
 BREAKDOWNS = (
     "scenario", "channel", "campaign", "link", "placement", "org_unit", "partner",
@@ -78,13 +77,6 @@ def ask_funnel(workspace: Workspace, served: Served, asked: FunnelAsked) -> Funn
         breakdown=asked.breakdown,
         ordered=asked.ordered,
     )
-
-
-def funnel_of(workspace: Workspace, asked: FunnelAsked) -> FunnelResult:
-    """The same by the program that the state was projected with."""
-    with workspace.state.read() as view:
-        served = served_by(view, Programs(workspace))
-    return ask_funnel(workspace, served, asked)
 
 
 def chain_of(texts: Sequence[str]) -> tuple[StepAsked, ...]:

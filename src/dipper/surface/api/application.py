@@ -16,6 +16,7 @@ from dipper.surface.api import (
     persons,
     programs,
     specs,
+    sql,
     start,
     status,
 )
@@ -25,7 +26,7 @@ from dipper.surface.api.problems import add_handlers, answered
 from dipper.surface.api.tour import routes as tour
 
 RESOURCES = (
-    health, metrics, status, programs, specs, persons, decisions, funnel, check, start,
+    health, metrics, status, programs, specs, persons, decisions, sql, funnel, check, start,
 )  # fmt: skip
 
 

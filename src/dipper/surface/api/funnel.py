@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter
 
 from dipper.surface.api.platform import Bank
-from dipper.surface.funnels import FunnelAsked, ask_funnel
+from dipper.surface.funnel_process import ask_apart
+from dipper.surface.funnels import FunnelAsked
 
 router = APIRouter(prefix="/api", tags=["measure"])
 
@@ -15,7 +16,4 @@ router = APIRouter(prefix="/api", tags=["measure"])
 @router.post("/funnel", summary="A funnel over all history")
 def funnel(asked: FunnelAsked, bank: Bank) -> dict[str, Any]:
     """Subjects at each step, of the first and of the step before, by group where asked."""
-    with bank.read() as reading:
-        served = reading.served
-    with bank.lake_turn:
-        return ask_funnel(bank.workspace, served, asked).as_dict()
+    return ask_apart(bank.workspace.folder, asked)

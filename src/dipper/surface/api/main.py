@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
+
+from dipper.surface.kernels import keep_kernels_in
 
 
 def main() -> None:
     """Serve the control plane until SIGTERM."""
     folder = Path(sys.argv[1])
-    # Compiled kernels belong to the workspace: the installation may be read-only.
-    os.environ.setdefault("NUMBA_CACHE_DIR", str((folder / "data" / "cache" / "numba").resolve()))
+    keep_kernels_in(folder)
     import uvicorn
 
     from dipper.app.workspace import Workspace

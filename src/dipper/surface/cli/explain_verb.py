@@ -22,6 +22,9 @@ def command(
     as_json: bool = typer.Option(False, "--json", help="The answer as JSON."),
 ) -> None:
     """Explain the latest decision about a person and an offer, or one made now and not stored."""
+    from dipper.surface.kernels import keep_kernels_in
+
+    keep_kernels_in(folder)
     from dipper.app.workspace import Workspace
     from dipper.kit.clock import system_clock
     from dipper.kit.errors import BadInput

@@ -37,11 +37,15 @@ def command(
     as_json: bool = typer.Option(False, "--json", help="The result as JSON."),
 ) -> None:
     """Count subjects along the steps of a funnel."""
+    from dipper.surface.kernels import keep_kernels_in
+
+    keep_kernels_in(folder)
     from pydantic import ValidationError
 
     from dipper.app.workspace import Workspace
     from dipper.kit.errors import BadInput
-    from dipper.surface.funnels import FunnelAsked, chain_of, funnel_of, step_of
+    from dipper.surface.explaining import served_in
+    from dipper.surface.funnels import FunnelAsked, ask_funnel, chain_of, step_of
 
     try:
         asked = FunnelAsked(
@@ -59,7 +63,8 @@ def command(
             where="steps",
             hint='For example: dipper funnel "bill_viewed > bill_paid" --window 7d',
         ) from error
-    found = funnel_of(Workspace(folder), asked)
+    workspace = Workspace(folder)
+    found = ask_funnel(workspace, served_in(workspace), asked)
     print_json(found.as_dict()) if as_json else _print(found)
 
 

@@ -21,6 +21,7 @@ VERBS = (
     "serve",
     "import",
     "demo",
+    "sql",
     "funnel",
     "explain",
     "status",
