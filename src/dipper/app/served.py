@@ -90,9 +90,7 @@ class Served:
         """
         taken = {*ENVELOPE.names, *PARTITIONS}
         return {
-            name: spec.type
-            for name, spec in self.program.of(Property).items()
-            if name not in taken
+            name: spec.type for name, spec in self.program.of(Property).items() if name not in taken
         }
 
     @cached_property

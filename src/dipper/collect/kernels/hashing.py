@@ -1,4 +1,4 @@
-"""SipHash-1-3 over bytes, compiled: fingerprints with a key of this process, content with a fixed one.
+"""SipHash-1-3 over bytes, compiled: a key of the process for fingerprints, a fixed one for content.
 
 A keyed hash for fingerprints, so that nobody outside can aim at one place of the table; the same
 function for content, because one is enough (ADR 0004).

@@ -1,7 +1,7 @@
 """JSON on bytes, compiled: find the end of a value, read an integer, a time, a date.
 
-Strict where it matters: what these kernels accept is JSON, and everything unusual (other writings of
-a number, escapes, letters outside ASCII and Chinese) is left to the complete judgement, which is
+Strict where it matters: what these kernels accept is JSON, and everything unusual (other writings
+of a number, escapes, letters outside ASCII and Chinese) is left to the complete judgement, which is
 slower and knows it all. A body ends in zeros (`PAD`), so that no kernel looks beyond it.
 """
 

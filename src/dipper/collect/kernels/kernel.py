@@ -52,9 +52,9 @@ _U = np.uint64
 class Tables(NamedTuple):
     """What the kernel knows of one source under one program, in flat memory.
 
-    `table` holds the names (`places` of them), behind them the rules and their slots, and the places
-    of `pieces` in `text`. `keys` are two words for fingerprints. A public source's persons are
-    claims.
+    `table` holds the names (`places` of them), behind them the rules and their slots, and the
+    places of `pieces` in `text`. `keys` are two words for fingerprints.
+    A public source's persons are claims.
     """
 
     table: np.ndarray

@@ -1,8 +1,8 @@
 """All names that the kernels must know, in one flat table: a name in a scope gives a number.
 
-Scopes keep the members of a request, an event, its context, its columns, the events of a source, the
-properties of each event and the allowed texts of each property apart. A name is found by its hash
-and confirmed byte by byte, so that no chosen name is taken for another.
+Scopes keep the members of a request, an event, its context, its columns, the events of a source,
+the properties of each event and the allowed texts of each property apart. A name is found by its
+hash and confirmed byte by byte, so that no chosen name is taken for another.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def put_integer(out, o, b, start, end):
 
 @kernel
 def put_double(out, o, b, start, end):
-    """Copy a number in the shortest writing of its double; FAULT where another one might be shorter.
+    """Copy a number in the shortest writing of its double; FAULT where another may be shorter.
 
     Up to 15 digits the shortest writing is the one that came, if it has no exponent, no needless
     zero, and is not so small that an exponent would be written.

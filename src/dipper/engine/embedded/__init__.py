@@ -1,1 +1,4 @@
-"""The engines that need no service: files, LMDB, SQLite, Delta Lake, DuckDB. The only importers of drivers."""
+"""The engines that need no service: files, LMDB, SQLite, Delta Lake, DuckDB.
+
+Nothing outside imports a driver.
+"""
