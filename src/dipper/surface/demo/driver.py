@@ -153,7 +153,7 @@ class Driver:
         answer = await self.client.post(
             "/v1/batch", self.bank.keys[source], {"batch": messages, "sentAt": to_iso(now_us)}
         )
-        self._require(answer, "/v1/batch")
+        require_success(answer, "/v1/batch")
         self.tally.acknowledged += len(messages)
         self.tally.collect_seconds.append(answer.seconds)
         self.tally.collect_sizes.append(len(messages))
@@ -167,7 +167,7 @@ class Driver:
         answer = await self.client.post(
             "/v1/decide", bank.keys["scenario_server"], {"placement": act.placement, "ids": ids}
         )
-        self._require(answer, "/v1/decide")
+        require_success(answer, "/v1/decide")
         self.tally.decide_seconds.append(answer.seconds)
         self.tally.decisions += 1
         reply = answer.json()
@@ -213,7 +213,7 @@ class Driver:
                 "time": to_iso(now_us),
             },
         )
-        self._require(answer, "/v1/outcomes")
+        require_success(answer, "/v1/outcomes")
         self.tally.acknowledged += 1
 
     async def _confirm(self, now_us: int) -> None:
@@ -274,12 +274,14 @@ class Driver:
     def _id(self, time_us: int) -> str:
         return uuid7(time_us, self._random.bytes(10))
 
-    def _require(self, answer: Answer, path: str) -> None:
-        if answer.status not in (200, 201, 202):
-            raise Refused(
-                f"expected a success, got {answer.status}: {answer.body[:300]!r}",
-                where=path,
-            )
+
+def require_success(answer: Answer, path: str) -> None:
+    """Raises Refused when the server did not take what the demo has sent."""
+    if answer.status not in (200, 201, 202):
+        raise Refused(
+            f"expected a success, got {answer.status}: {answer.body[:300]!r}",
+            where=path,
+        )
 
 
 def step_end(start_us: int, number: int) -> int:
