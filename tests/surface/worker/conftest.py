@@ -161,19 +161,19 @@ class Bench:
     def events(self) -> list[Event]:
         """All events of the log, partition by partition."""
         return [
-            EVENT_DECODER.decode(payload) for kind, payload in self._records() if kind == "event"
+            EVENT_DECODER.decode(payload) for kind, payload in self.records() if kind == "event"
         ]
 
     def controls(self, type_: str) -> list[Control]:
         """All control records of a type."""
         found = [
             CONTROL_DECODER.decode(payload)
-            for kind, payload in self._records()
+            for kind, payload in self.records()
             if kind == "control"
         ]
         return [control for control in found if control.type == type_]
 
-    def _records(self) -> list[tuple[str, bytes]]:
+    def records(self) -> list[tuple[str, bytes]]:
         names = {RecordKind.EVENT: "event", RecordKind.CONTROL: "control"}
         with self.workspace.log.reader() as reader:
             return [

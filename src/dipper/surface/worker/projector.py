@@ -40,8 +40,10 @@ class ProjectionFailed(Exception):
     unlike a full disk or a gateway that is gone."""
 
     def __init__(self, error: Exception) -> None:
-        super().__init__(type(error).__name__)
-        self.kind = type(error).__name__
+        found = type(error)
+        module = "" if found.__module__ == "builtins" else f"{found.__module__}."
+        self.kind = f"{module}{found.__name__}"
+        super().__init__(self.kind)
 
 
 class _Rebuilding(msgspec.Struct, frozen=True):
