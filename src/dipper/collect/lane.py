@@ -1,12 +1,13 @@
 """The lane for events that are exactly as declared, which is nearly all of them.
 
-A compiled kernel takes the bytes of a request apart and writes the records of its plain events. Each
-event that is out of the ordinary is left to `judge`, which gives the same answer for the others too
+A compiled kernel takes the bytes of a request apart and writes the records of its plain events.
+Each event that is out of the ordinary is left to `judge`, which gives the same answer for the others too
 (a property test holds it); so is a request that is no plain JSON.
 """
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -26,21 +27,43 @@ from dipper.collect.kernels.kernel import (
 from dipper.collect.kernels.scan_kernels import RAW, USER, WIDTH
 from dipper.collect.kernels.tables import tables_of
 from dipper.collect.rules import Rules
+from dipper.collect.sources import Source
 from dipper.collect.subjects import REWRITTEN
 
 _SPANS = 2 * 64
 _FACTS = 8
+_NOBODY = Source("", "public")
 _OUT_MIN = 1 << 20
 
 
-class Memory:
-    """What the kernel writes into, kept between requests. One thread."""
+class Kernel:
+    """The compiled kernel with the memory that it writes into. One event loop.
+
+    On a machine's first start compiling takes seconds: it goes on in a thread beside the first
+    requests, which are judged completely meanwhile. Later starts load it from the cache.
+    """
 
     def __init__(self) -> None:
         self._room = _room(0, 0)
+        self._is_warm = False
+        self._warming: threading.Thread | None = None
+
+    def is_warm(self) -> bool:
+        """Whether it can be used. Begins to compile it when first asked."""
+        if not self._is_warm and self._warming is None:
+            self._warming = threading.Thread(target=self.warm, name="lane-warm", daemon=True)
+            self._warming.start()
+        return self._is_warm
+
+    def warm(self) -> None:
+        """Compile it now, or load it from the cache."""
+        body = b'{"batch":[]}'
+        tables = tables_of(_NOBODY, "", {}, np.zeros(2, np.uint64))
+        run(padded(body), len(body), False, 0, 0, *tables, *_room(1, 1_024))
+        self._is_warm = True
 
     def room(self, events_max: int, body_size: int) -> Room:
-        """Room for so many events of a body of that size."""
+        """Memory for so many events of a body of that size."""
         room = self._room
         # A record repeats at most what came; the rest of it is a few hundred bytes.
         out_size = max(_OUT_MIN, 4 * body_size)
@@ -98,10 +121,10 @@ class Laned(NamedTuple):
 class Lane:
     """The lane of one source under one program."""
 
-    def __init__(self, rules: Rules, fingerprint_key: np.ndarray, memory: Memory) -> None:
+    def __init__(self, rules: Rules, fingerprint_key: np.ndarray, kernel: Kernel) -> None:
         self._rules = rules
         self._key = fingerprint_key
-        self._memory = memory
+        self._kernel = kernel
         self._is_open = rules.source.person_id_type not in REWRITTEN
         self._tables: Tables | None = None
         self._known = -1
@@ -110,9 +133,9 @@ class Lane:
         self, body: bytes, is_single: bool, received_us: int, batch_max: int, event_max: int
     ) -> Laned | None:
         """Take a request of track events through. None where another reader must read it."""
-        if not self._is_open:
+        if not self._is_open or not self._kernel.is_warm():
             return None
-        room = self._memory.room(batch_max, len(body))
+        room = self._kernel.room(batch_max, len(body))
         count = run(
             padded(body), len(body), is_single, received_us, event_max, *self._compiled(), *room
         )
