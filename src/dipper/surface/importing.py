@@ -20,7 +20,7 @@ from dipper.collect.counts import Counts
 from dipper.collect.dialects import registry as dialects
 from dipper.collect.duplicates import Duplicates
 from dipper.collect.erasures import Erasures
-from dipper.collect.incoming import Batch, Context, Incoming, Unreadable
+from dipper.collect.incoming import NO_RAW, NOTHING, Batch, Context, Incoming, Unreadable
 from dipper.collect.plan import Plan
 from dipper.collect.sources import Source, Sources
 from dipper.engine.ports import Entry
@@ -35,8 +35,6 @@ ROWS_AT_ONCE = 2_000
 
 _ENCODE = msgspec.json.Encoder().encode
 _TYPES = frozenset({"identify", "group", "alias"})
-_NOTHING = msgspec.Raw(b"{}")
-_NO_RAW = msgspec.Raw(b"")
 
 
 @dataclass(frozen=True)
@@ -137,8 +135,8 @@ class _Translation:
             anonymous_id=device,
             message_id=row.message_id,
             timestamp=row.time,
-            properties=_NOTHING if is_typed else row.properties,
-            traits=row.properties if is_typed else _NO_RAW,
+            properties=NOTHING if is_typed else row.properties,
+            traits=row.properties if is_typed else NO_RAW,
             context=self._context(row, others),
         )
 
