@@ -1,8 +1,8 @@
 """The lane for events that are exactly as declared, which is nearly all of them.
 
 A compiled kernel takes the bytes of a request apart and writes the records of its plain events.
-Each event that is out of the ordinary is left to `judge`, which gives the same answer for the others too
-(a property test holds it); so is a request that is no plain JSON.
+Each event that is out of the ordinary is left to `judge`, which gives the same answer for the
+others too (a property test holds it); so is a request that is no plain JSON.
 """
 
 from __future__ import annotations
