@@ -55,7 +55,7 @@ def outcome_event(
         trust=trust,
         time_us=time_us,
         received_us=received_us,
-        original_us=time_us,
+        original_us=None if outcome.time is None else time_us,
         subjects=subjects,
         scenario=place.placement.scenario if place else None,
         channel=place.placement.channel if place else None,
