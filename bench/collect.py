@@ -293,6 +293,7 @@ def our_app(folder: Path) -> Any:
     sources = Sources.compile(program, {"server": SourceKeys("wk_server")})
     dialects = registry.build()
     collector = Collector(sources, Plan.compile(program), Duplicates(), dialects)
+    collector.warm()
     appends = Appends(EmbeddedLog(folder / "log", 1).writer(0), collector.admission)
 
     async def at_once(_: Position) -> None:

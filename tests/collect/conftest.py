@@ -60,6 +60,7 @@ class Desk:
 
     def __init__(self, collector: Collector) -> None:
         self.collector = collector
+        collector.warm()
 
     def source(self, name: str) -> Source:
         """A source by name."""

@@ -18,7 +18,7 @@ from dipper.collect.dialects import segment
 from dipper.collect.duplicates import Duplicates
 from dipper.collect.erasures import Erasures
 from dipper.collect.judge import Judge
-from dipper.collect.lane import Lane, Memory
+from dipper.collect.lane import Kernel, Lane
 from dipper.collect.plan import Plan
 from dipper.collect.rules import Rules
 from dipper.collect.sources import SourceKeys, Sources
@@ -139,7 +139,8 @@ def _bank() -> tuple[Sources, Plan]:
 
 SOURCES, PLAN = _bank()
 DUPLICATES = Duplicates()
-MEMORY = Memory()
+KERNEL = Kernel()
+KERNEL.warm()
 BYTES = [*b'{}[]",:\\0a19 .-+eut', 0, 10, 128, 228, 255]
 _taken = 0
 
@@ -160,7 +161,7 @@ def test_the_lane_agrees_with_the_complete_judgement(
     batch = segment.read(body, None).batch
     rules = Rules(PLAN, SOURCES.by_name[source])
     judge = Judge(rules, SOURCES.tokens, Erasures())
-    laned = Lane(rules, DUPLICATES.key_of(rules.source.name), MEMORY).run(
+    laned = Lane(rules, DUPLICATES.key_of(rules.source.name), KERNEL).run(
         body, False, NOW_US, 100, 32_768
     )
     if laned is None:
@@ -208,7 +209,7 @@ def test_a_broken_body_is_never_taken(
         else:
             del body[place]
     rules = Rules(PLAN, SOURCES.by_name["app"])
-    laned = Lane(rules, DUPLICATES.key_of(rules.source.name), MEMORY).run(
+    laned = Lane(rules, DUPLICATES.key_of(rules.source.name), KERNEL).run(
         bytes(body), False, NOW_US, 100, 32_768
     )
     if laned is None:
@@ -239,7 +240,7 @@ def test_a_single_event_takes_the_lane(path: str) -> None:
     body = json.dumps(event, ensure_ascii=True).encode()
     batch = segment.read(body, segment.ROUTES[path]).batch
     rules = Rules(PLAN, SOURCES.by_name["app"])
-    laned = Lane(rules, DUPLICATES.key_of(rules.source.name), MEMORY).run(
+    laned = Lane(rules, DUPLICATES.key_of(rules.source.name), KERNEL).run(
         body, True, NOW_US, 100, 32_768
     )
     assert laned is not None

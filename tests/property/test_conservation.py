@@ -70,7 +70,7 @@ class House:
 
     def _desk(self, partition: int, duplicates: Duplicates) -> Collector:
         erasures = Erasures(lambda text: f"hash of {text}" if text in ERASED else None)
-        return Collector(
+        collector = Collector(
             SOURCES,
             PLAN,
             duplicates,
@@ -79,11 +79,13 @@ class House:
             partitions=len(self.logs),
             erasures=erasures,
         )
+        collector.warm()
+        return collector
 
     def send(self, receiver: int, source: str, events: list[dict[str, Any]]) -> None:
         """A request that one gateway receives."""
-        batch = segment.read(json.dumps({"batch": events}).encode(), None).batch
-        found = self.desks[receiver].collect(SOURCES.by_name[source], batch, NOW_US)
+        body = json.dumps({"batch": events}).encode()
+        found = self.desks[receiver].collect_body(SOURCES.by_name[source], body, None, NOW_US)
         self._keep(receiver, found.entries, dict(found.counts))
         for home, entries in found.foreign.items():
             admitted = self.desks[home].admission.admit_handed(entries, NOW_US)

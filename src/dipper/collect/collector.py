@@ -22,7 +22,7 @@ from dipper.collect.failed import failed_request
 from dipper.collect.incoming import Batch, Incoming, Unreadable
 from dipper.collect.judge import Judge
 from dipper.collect.judged import Judged, Judging
-from dipper.collect.lane import Lane, Laned, Memory
+from dipper.collect.lane import Kernel, Lane, Laned
 from dipper.collect.plan import Failed, Plan
 from dipper.collect.rules import Rules
 from dipper.collect.sources import Source, Sources
@@ -88,7 +88,7 @@ class Collector:
         self._dialects = dialects
         self._partition = partition
         self._partitions = partitions
-        self._memory = Memory()
+        self._kernel = Kernel()
         self.adopt(sources, plan)
 
     def adopt(self, sources: Sources, plan: Plan) -> None:
@@ -98,10 +98,8 @@ class Collector:
         self._desks: dict[str, _Desk] = {}
 
     def warm(self) -> None:
-        """Compile the lane, or load it from the cache, before the first request."""
-        for source in self.sources.by_name.values():
-            desk = self._desk(source)
-            desk.lane.run(b'{"batch":[]}', False, 0, desk.dialect.BATCH_MAX, 0)
+        """Compile the lane now, or load it from the cache; else the first requests begin it."""
+        self._kernel.warm()
 
     def dialect_of(self, source: Source) -> Dialect:
         """The dialect that a source declares."""
@@ -185,7 +183,7 @@ class Collector:
             duplicates = self.admission.duplicates
             judge = Judge(rules, self.sources.tokens, self.erasures)
             desk = self._desks[source.name] = _Desk(
-                Lane(rules, duplicates.key_of(source.name), self._memory),
+                Lane(rules, duplicates.key_of(source.name), self._kernel),
                 Judging(judge, duplicates, self.erasures, source, dialect.EVENT_MAX),
                 dialect,
             )

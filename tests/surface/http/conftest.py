@@ -77,6 +77,7 @@ class Gateway:
             partition=partition,
             partitions=log.partitions(),
         )
+        self.collector.warm()
         appends = Appends(wrap(self.writer), self.collector.admission)
         others = [number for number in range(log.partitions()) if number != partition]
         folder = sockets or Path()
