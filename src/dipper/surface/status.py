@@ -17,7 +17,6 @@ from dipper.app.programs import applied
 from dipper.app.workspace import Workspace
 from dipper.collect.counts import Counts
 from dipper.engine.ports import LogReader
-from dipper.kit.errors import Unavailable
 from dipper.surface.worker.projector import NOW
 
 CONNECT_S = 0.5
@@ -125,17 +124,6 @@ def is_held(lock: Path) -> bool:
     finally:
         os.close(handle)
     return False
-
-
-def require_gateways(health: Health) -> None:
-    """Raises Unavailable where a gateway does not answer."""
-    for part in health.partitions:
-        if not part.gateway:
-            raise Unavailable(
-                "the gateway does not answer.",
-                where=f"partition {part.partition}",
-                hint="Is it running? dipper serve starts it.",
-            )
 
 
 def status_of(workspace: Workspace, health: Health, sources: dict[str, Counts]) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def command(
         for damage in findings:
             place = f"partition {damage.partition}, record {damage.offset}"
             print(f"{damage.where}: {place}: {damage.what}")
-        word = "as written" if not findings else f"{len(findings)} places are damaged"
+        places = "1 place is" if len(findings) == 1 else f"{len(findings)} places are"
+        word = f"{places} damaged" if findings else "as written"
         print(f"{sum(ends.values()):,} records in {len(ends)} partitions: {word}.")
     if findings:
         raise typer.Exit(EXIT_FINDINGS)
