@@ -12,8 +12,9 @@ from typing import NamedTuple, cast
 
 import msgspec
 
+from dipper.collect import fingerprints
 from dipper.collect.admission import Admission, Admitted, Good
-from dipper.collect.canonical import Stored
+from dipper.collect.canonical import Stored, bytes_hash
 from dipper.collect.counts import Counts
 from dipper.collect.dialects.reply import Dialect, Route
 from dipper.collect.duplicates import Duplicates
@@ -89,6 +90,10 @@ class Collector:
         self._partition = partition
         self._partitions = partitions
         self._kernel = Kernel()
+        # While a large kernel is compiled, nothing else can be: the small ones come first.
+        fingerprints.warm()
+        bytes_hash(b"")
+        duplicates.fingerprint("", "")
         self.adopt(sources, plan)
 
     def adopt(self, sources: Sources, plan: Plan) -> None:

@@ -19,6 +19,14 @@ _GONE = np.int64(-1)
 _U = np.uint64
 
 
+def warm() -> None:
+    """Compile the kernels of the index, or load them from the cache. They are small."""
+    table = Fingerprints()
+    table.enter(np.array([7], np.int64), np.array([1], np.int64))
+    table.find(7)
+    table.remove(7)
+
+
 class Fingerprints:
     """Fingerprint -> value. Both are int64; 0 is no value, and 0 and -1 stand for fingerprint 1."""
 

@@ -63,14 +63,15 @@ class Kernel:
         self._is_warm = True
 
     def room(self, events_max: int, body_size: int) -> Room:
-        """Memory for so many events of a body of that size."""
+        """Memory for exactly so many events, of a body of that size."""
         room = self._room
         # A record repeats at most what came; the rest of it is a few hundred bytes.
         out_size = max(_OUT_MIN, 4 * body_size)
         if len(room.ends) < events_max or len(room.out) < out_size:
-            events_max = max(len(room.ends), events_max)
-            room = self._room = _room(events_max, max(len(room.out), out_size))
-        return room
+            most = max(len(room.ends), events_max)
+            room = self._room = _room(most, max(len(room.out), out_size))
+        # The kernel gives a request back that has more events than rows.
+        return room._replace(rows=room.rows[: events_max * WIDTH])
 
 
 def _room(events_max: int, out_size: int) -> Room:
