@@ -169,4 +169,5 @@ def _first_passed(passed: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """The place of the best offer by score among those that passed."""
     if not passed.shape[1]:
         return np.zeros(len(passed), np.int64)
-    return np.where(passed, scores, -np.inf).argmax(axis=1)
+    best: np.ndarray = np.where(passed, scores, -np.inf).argmax(axis=1)
+    return best
