@@ -24,8 +24,13 @@ def columns_of(path: Path, shape: FileShape) -> list[str]:
 
 
 def count_rows(path: Path, shape: FileShape) -> int | None:
-    """The number of rows where the format says it, else None."""
-    return pq.ParquetFile(path).metadata.num_rows if shape.format == "parquet" else None
+    """The number of rows where the format says it, else None. Raises BadInput."""
+    if shape.format != "parquet":
+        return None
+    try:
+        return pq.ParquetFile(path).metadata.num_rows
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(f"cannot be read as parquet: {error}", where=str(path)) from error
 
 
 def batches(path: Path, shape: FileShape, columns: list[str] | None) -> Iterator[pa.RecordBatch]:

@@ -111,17 +111,22 @@ class BulkImport:
             if isinstance(self._to, AsWriter):
                 self._to.append_bulk(partition, part)
                 continue
-            for start in range(0, len(part), GATEWAY_RECORDS):
-                for counts in self._to.append_judged(
-                    partition, part[start : start + GATEWAY_RECORDS]
-                ).values():
-                    total = total.plus(
-                        Counts(
-                            good=-counts.duplicate - counts.failed,
-                            failed=counts.failed,
-                            duplicate=counts.duplicate,
-                        )
-                    )
+            controls = [entry for entry in part if entry[0] == RecordKind.CONTROL]
+            if controls:
+                self._to.append(partition, controls)
+            judged_here = [entry for entry in part if entry[0] != RecordKind.CONTROL]
+            for start in range(0, len(judged_here), GATEWAY_RECORDS):
+                total = self._hand_over(
+                    partition, judged_here[start : start + GATEWAY_RECORDS], total
+                )
+        return total
+
+    def _hand_over(self, partition: int, entries: list[Entry], total: Counts) -> Counts:
+        """Let a gateway admit entries: what it says of them replaces what was said here."""
+        good = sum(kind == RecordKind.EVENT for kind, _ in entries)
+        total = total.plus(Counts(good=-good, failed=good - len(entries)))
+        for counts in self._to.append_judged(partition, entries).values():
+            total = total.plus(counts)
         return total
 
     def project(self, progress: Progress = lambda done: None) -> None:

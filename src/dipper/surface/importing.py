@@ -101,9 +101,15 @@ def judged(
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes: with the row number it is the identity of a row without a key."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file's bytes: with the row number it is the identity of a row without a key.
+
+    Raises BadInput when it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror}.", where=str(path)) from error
 
 
 class _Translation:
