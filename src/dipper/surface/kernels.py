@@ -1,5 +1,8 @@
-"""Where this process keeps compiled kernels: in its workspace, for the installation may be
-read-only. Called before anything that has kernels is imported.
+"""Where this process keeps compiled kernels. Called before anything that has kernels is imported.
+
+Kernels are never generated from specs, so all workspaces of a user share them and compile them
+once; where the user has no folder to write to, they stand in the workspace. The installation itself
+may be read-only.
 """
 
 from __future__ import annotations
@@ -7,8 +10,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from dipper.engine.embedded import numba_cache
+
 
 def keep_kernels_in(workspace: Path) -> None:
-    """Let kernels be found in and written to the workspace, unless the environment says where."""
-    folder = (workspace / "data" / "cache" / "numba").resolve()
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
+    """Let kernels be found in and written to a folder of the user, else in the workspace; the
+    environment (NUMBA_CACHE_DIR) comes first."""
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return
+    try:
+        numba_cache.use(numba_cache.user_folder())
+    except OSError:
+        numba_cache.use((workspace / "data" / "cache" / "numba").resolve())

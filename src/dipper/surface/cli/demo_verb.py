@@ -17,6 +17,9 @@ def command(
     decisions: int = typer.Option(20_000, min=200, help="Decisions in the two live days."),
 ) -> None:
     """Run the example bank through the platform and write the report."""
+    from dipper.surface.kernels import keep_kernels_in
+
+    keep_kernels_in(folder)
     from dipper.surface.demo.run import DemoSize, run_demo
 
     raise typer.Exit(run_demo(folder, seed, DemoSize(persons, organisations, decisions)))

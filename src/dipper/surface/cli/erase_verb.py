@@ -18,6 +18,9 @@ def command(
     as_json: bool = typer.Option(False, "--json", help="The receipt as JSON."),
 ) -> None:
     """Erase a person for good, and print a receipt with counts per store."""
+    from dipper.surface.kernels import keep_kernels_in
+
+    keep_kernels_in(folder)
     from dipper.app.workspace import Workspace
     from dipper.kit.clock import system_clock
     from dipper.surface.erasing import erase

@@ -23,6 +23,9 @@ def command(
     as_json: bool = typer.Option(False, "--json", help="The counts as JSON."),
 ) -> None:
     """Import a file. Without a map it writes a guessed one for review and stops."""
+    from dipper.surface.kernels import keep_kernels_in
+
+    keep_kernels_in(folder)
     from dipper.app.workspace import Workspace
     from dipper.feed.guess import guess
     from dipper.feed.mapping import dump_map, load_map

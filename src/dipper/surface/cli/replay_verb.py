@@ -20,6 +20,9 @@ def command(
     as_json: bool = typer.Option(False, "--json", help="The result as JSON."),
 ) -> None:
     """Replay the log into a fresh state beside the served one and compare the bytes."""
+    from dipper.surface.kernels import keep_kernels_in
+
+    keep_kernels_in(folder)
     from dipper.app.workspace import Workspace
     from dipper.surface.replaying import rebuild_state, replay
 

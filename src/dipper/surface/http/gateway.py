@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -42,6 +41,7 @@ from dipper.surface.http.not_found import NOT_FOUND
 from dipper.surface.http.replies import send_reply
 from dipper.surface.http.socket import AppendServer, Neighbour
 from dipper.surface.http.waiting import Projection
+from dipper.surface.kernels import keep_kernels_in
 
 log = structlog.get_logger("gateway")
 READ_AT_ONCE = 5_000
@@ -244,7 +244,7 @@ def listen(host: str, port: int) -> socket.socket:
 def main() -> None:
     """Run one gateway."""
     folder, partition = Path(sys.argv[1]), int(sys.argv[2])
-    os.environ.setdefault("NUMBA_CACHE_DIR", str((folder / "data" / "cache" / "numba").resolve()))
+    keep_kernels_in(folder)
     import uvloop
 
     from dipper.surface.logging import configure

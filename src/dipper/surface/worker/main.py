@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import sys
 import threading
 from pathlib import Path
 
+from dipper.surface.kernels import keep_kernels_in
+
 
 def main() -> None:
     """Run the worker until SIGTERM."""
     folder = Path(sys.argv[1])
-    # Compiled kernels belong to the workspace: the installation may be read-only.
-    os.environ.setdefault("NUMBA_CACHE_DIR", str((folder / "data" / "cache" / "numba").resolve()))
+    keep_kernels_in(folder)
     from dipper.app.workspace import Workspace
     from dipper.kit.clock import system_clock
     from dipper.surface.append import ThroughGateways
     from dipper.surface.logging import configure
     from dipper.surface.supervisor import end_with_parent
+    from dipper.surface.worker.warming import warm
     from dipper.surface.worker.worker import Worker
 
     end_with_parent()
@@ -33,6 +34,8 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     worker = Worker(workspace, ThroughGateways(workspace, system_clock), system_clock)
+    if worker.projector.served is not None:
+        warm(worker.projector.served, workspace.data)
     worker.run(stop)
     workspace.state.close()
 
