@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from dipper.kit.money import format_money
+
 LANGUAGES = {"zh": "中文", "en": "English"}
 DEFAULT = "zh"
 
@@ -53,5 +55,5 @@ def page(template: str, language: str, **values: Any) -> str:
     return (
         _templates()
         .get_template(template)
-        .render(t=both, link=link, lang=language, languages=LANGUAGES, **values)
+        .render(t=both, link=link, money=format_money, lang=language, languages=LANGUAGES, **values)
     )

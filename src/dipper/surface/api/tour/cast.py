@@ -7,7 +7,7 @@ an erasure leaves nothing of it behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dipper.decide.request import DecideRequest
@@ -198,7 +198,7 @@ def _find(reading: Reading) -> dict[str, Figure]:
     found: dict[str, Figure] = {}
     near: dict[str, Candidate] = {}
     taken: set[Key] = set()
-    for who in _candidates(reading):
+    for who in _candidates(reading, open_roles):
         if who.subject.key in taken:
             continue
         for role in open_roles:
@@ -221,13 +221,13 @@ def _find(reading: Reading) -> dict[str, Figure]:
     return {role.name: found[role.name] for role in ROLES if role.name in found}
 
 
-def _candidates(reading: Reading) -> Iterator[Candidate]:
-    """Persons and organisations whom the bank's server knows, a bounded number."""
+def _candidates(reading: Reading, open_roles: Sequence[Role]) -> Iterator[Candidate]:
+    """Subjects of the kinds that are still wanted and whom the bank's server knows, so many."""
     table = reading.served.tag_table
     looked_at = 0
     for key, data in reading.view.scan("ids"):
         header = read_header(data)
-        if header.kind not in ("person", "organisation") or header.is_plain:
+        if header.is_plain or all(role.kind != header.kind for role in open_roles):
             continue
         found = gather(reading.view, table, key)
         text = None if found is None else _server_id(reading, found)
