@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dipper.engine.embedded.lake_file import FEW_VALUES
+from dipper.engine.embedded.lake_file import FEW_VALUES, whole
 from dipper.engine.embedded.lake_partition import (
     Partition,
     bucket_numbers,
@@ -78,7 +78,7 @@ def joined(tables: Sequence[pa.Table], each: Callable[..., Iterable[Any]] = map)
     """The tables one after the other, every column in one piece; a column that some of them have
     not is empty there."""
     table = pa.concat_tables(tables, promote_options="default")
-    columns = each(lambda column: column.combine_chunks(), table.columns)
+    columns = each(whole, table.columns)
     return pa.Table.from_arrays(list(columns), names=table.column_names)
 
 
@@ -91,7 +91,7 @@ def in_order(table: pa.Table) -> pa.Table:
 
 def _by_kind(table: pa.Table) -> Iterator[tuple[str, np.ndarray]]:
     """Each kind with the places of its rows."""
-    column = table["kind"].combine_chunks().dictionary_encode()
+    column = whole(table["kind"]).dictionary_encode()
     codes = column.indices.to_numpy()
     for code, kind in sorted(enumerate(column.dictionary.to_pylist()), key=lambda pair: pair[1]):
         yield kind, np.flatnonzero(codes == code)
@@ -176,7 +176,7 @@ def subject_keys(table: pa.Table) -> np.ndarray:
 
     Raises BadInput unless every key has 16 bytes.
     """
-    column = table["subject"].combine_chunks()
+    column = whole(table["subject"])
     if pa.types.is_dictionary(column.type):
         return key_column(column.dictionary)[column.indices.to_numpy()]
     return key_column(column)

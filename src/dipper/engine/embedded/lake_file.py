@@ -51,13 +51,16 @@ def columns_of(path: str | Path) -> int:
 def write_file(table: pa.Table, path: Path) -> int:
     """Write the rows in their order and sync file and folder; gives the size in bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fields = [field.with_nullable(field.name not in REQUIRED) for field in table.schema]
+    # A failed event may have no name: the second table shares these columns, not their promise.
+    optional = {name for name in table.column_names if table[name].null_count}
+    fields = [f.with_nullable(f.name in optional or f.name not in REQUIRED) for f in table.schema]
     # A column without any value has nothing to tell but that: `filled_columns` reads it.
     empty = [name for name in table.column_names if table[name].null_count == table.num_rows]
     pq.write_table(
         table.cast(pa.schema(fields)),
         path,
         row_group_size=ROW_GROUP_ROWS,
+        max_rows_per_page=ROW_GROUP_ROWS,
         dictionary_pagesize_limit=_DICTIONARY_BYTES,
         write_statistics=[*(n for n in _STATISTICS if n in table.column_names), *empty],
         store_schema=False,
@@ -75,6 +78,11 @@ def read_file(path: str | Path, columns: Sequence[str], dictionary: Iterable[str
         return file.read(columns=list(columns), use_threads=False)
     finally:
         file.close()
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece; the piece itself where there is but one."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def filled_columns(path: str | Path) -> list[str]:

@@ -55,12 +55,15 @@ def _warm_rows() -> None:
     runs = [Run(keys[::-1].copy(), np.array([0, 1, 2]), moments)] * 2
     timeline_order.merge_order(runs)
     _, _, targets = timeline_order.append_order(runs)
+    timeline_order.take_keys(keys, np.array([0]))
+    timeline_order.merge_order(runs * 5)
     codes, rows = np.array([0, 1], np.int32), np.array([0, 1], np.int64)
     for word in (np.uint8, np.uint16, np.uint32, np.uint64):
         values = np.zeros(2, word)
         row_kernels.take(values, codes)
         row_kernels.take(values, rows)
-        row_kernels.copy_blocks(np.zeros(4, word), values, np.array([0, 1, 2]), targets[:2])
+        for column in (row_kernels.Values(values, None), row_kernels.Values(values, codes)):
+            column.copy_blocks(np.zeros(4, word), rows, np.array([0, 1, 2]), targets[:2])
     some = row_kernels.Values(np.array([True, False]), codes)
     for condition in (None, some):
         row_kernels.choose(codes, condition, rows, 0, None)

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import sqlglot
 from sqlglot import exp
 
-from dipper.engine.embedded.lake_file import columns_of, read_file
+from dipper.engine.embedded.lake_file import columns_of, read_file, whole
 from dipper.engine.embedded.lake_properties import column_sql, missing_sql
 from dipper.engine.embedded.lake_schema import read_as_codes
 from dipper.engine.embedded.row_kernels import Values
@@ -146,7 +146,7 @@ class Reader:
         return name if part.bare is not None and part.column.dtype != TEXT else None
 
     def _direct(self, part: Part, column: pa.ChunkedArray) -> Values:
-        array = column.combine_chunks()
+        array = whole(column)
         if pa.types.is_dictionary(array.type):
             values = self._by_value(part, array.dictionary.to_pylist())
             codes = array.indices
@@ -220,7 +220,7 @@ class Reader:
 
 
 def _array(part: Part, column: pa.ChunkedArray) -> np.ndarray:
-    array = column.combine_chunks()
+    array = whole(column)
     if part.vocabulary is None:
         return _filled(array, part.column)
     texts = array.dictionary_encode()

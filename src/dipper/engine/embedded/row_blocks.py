@@ -6,24 +6,27 @@ order; subjects need not be sorted, and after a change of identity one may occur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from dipper.engine.embedded.lake_cluster import key_column
+from dipper.engine.embedded.lake_file import whole
 from dipper.engine.embedded.projection import Reader
-from dipper.engine.embedded.row_kernels import choose, copy_blocks, take
+from dipper.engine.embedded.row_kernels import Values, choose, take
 from dipper.engine.embedded.subject_map import Owners
 from dipper.engine.embedded.timeline_order import (
     Moments,
     Run,
     append_order,
+    is_sorted,
     joined_moments,
     merge_order,
     run_starts,
     sort_order,
+    take_keys,
 )
 
 WHERE = "(where)"
@@ -34,26 +37,36 @@ Window = tuple[int | None, int | None]
 
 
 class Rows(NamedTuple):
-    """Subject i has the key keys[i] (two halves) and the rows starts[i] to starts[i+1]."""
+    """Subject i has the key keys[i] (two halves) and the rows starts[i] to starts[i+1].
+
+    Columns are those of a file: the block's row r is the file's row chosen[r], or r where all were
+    chosen. Moments are the block's own.
+    """
 
     keys: np.ndarray
     starts: np.ndarray
     moments: Moments | None
-    columns: dict[str, np.ndarray]
+    columns: Mapping[str, Values]
+    chosen: np.ndarray | None
+
+    def array(self, name: str) -> np.ndarray:
+        """A column, row by row."""
+        return self.columns[name].at(self.chosen)
 
     def pick(self, subjects: np.ndarray) -> Rows:
         """The subjects that the mask names, with their rows."""
-        chosen = np.flatnonzero(subjects)
-        begins, ends = self.starts[:-1][chosen], self.starts[1:][chosen]
+        wanted = np.flatnonzero(subjects)
+        begins, ends = self.starts[:-1][wanted], self.starts[1:][wanted]
         lengths = ends - begins
         starts = np.concatenate(([0], np.cumsum(lengths)))
-        # The rows of the chosen subjects: each subject's first row, and on from there.
+        # The rows of the wanted subjects: each subject's first row, and on from there.
         rows = np.arange(starts[-1]) + np.repeat(begins - starts[:-1], lengths)
         return Rows(
-            self.keys[chosen],
+            self.keys[wanted],
             starts,
             None if self.moments is None else _moments_at(self.moments, rows),
-            {name: take(values, rows) for name, values in self.columns.items()},
+            self.columns,
+            rows if self.chosen is None else take(self.chosen, rows),
         )
 
     def split(self, number_of: Callable[[np.ndarray], np.ndarray]) -> dict[int, Rows]:
@@ -65,7 +78,7 @@ class Rows(NamedTuple):
 def merge(parts: Sequence[Rows], keep_moments: bool = False) -> Rows:
     """All rows as one block a subject, in timeline order, subjects sorted. Parts without moments
     must follow each other in time."""
-    if len(parts) == 1 and _is_sorted(parts[0].keys):
+    if len(parts) == 1 and is_sorted(parts[0].keys):
         return parts[0]
     if any(part.moments is None for part in parts):
         return _appended(parts)
@@ -73,23 +86,27 @@ def merge(parts: Sequence[Rows], keep_moments: bool = False) -> Rows:
     keys, starts, places = merge_order(runs)
     moments = _moments_at(joined_moments(runs), places) if keep_moments else None
     columns = {
-        name: take(np.concatenate([part.columns[name] for part in parts]), places)
+        name: Values(take(np.concatenate([part.array(name) for part in parts]), places), None)
         for name in parts[0].columns
     }
-    return Rows(keys, starts, moments, columns)
+    return Rows(keys, starts, moments, columns, None)
 
 
 def _appended(parts: Sequence[Rows]) -> Rows:
-    """Each subject's blocks one after the other, copied as they stand."""
+    """Each subject's blocks one after the other, copied from where they stand."""
     keys, starts, targets = append_order([Run(part.keys, part.starts, None) for part in parts])
-    columns = {name: np.empty(starts[-1], v.dtype) for name, v in parts[0].columns.items()}
+    arrays = {
+        name: np.empty(starts[-1], column.values.dtype) for name, column in parts[0].columns.items()
+    }
     first = 0
     for part in parts:
         mine = targets[first : first + len(part.keys)]
-        for name, out in columns.items():
-            copy_blocks(out, part.columns[name], part.starts, mine)
+        chosen = np.arange(part.starts[-1]) if part.chosen is None else part.chosen
+        for name, out in arrays.items():
+            part.columns[name].copy_blocks(out, chosen, part.starts, mine)
         first += len(part.keys)
-    return Rows(keys, starts, None, columns)
+    columns = {name: Values(array, None) for name, array in arrays.items()}
+    return Rows(keys, starts, None, columns, None)
 
 
 def file_rows(
@@ -102,7 +119,7 @@ def file_rows(
     elif window != (None, None):
         plain += ["time"]
     table, columns = reader.read(path, plain)
-    subject = table["subject"].combine_chunks()
+    subject = whole(table["subject"])
     condition = columns.pop(WHERE) if has_where else None
     time = None if window == (None, None) else _times(table)
     rows, starts, subjects = choose(subject.indices.to_numpy(), condition, time, *window)
@@ -112,10 +129,11 @@ def file_rows(
     if needs_moments:
         moments = _moments(table) if rows is None else _moments_at(_moments(table), rows)
     return Rows(
-        key_column(subject.dictionary)[subjects],
+        take_keys(key_column(subject.dictionary), subjects),
         starts,
         moments,
-        {name: values.at(rows) for name, values in columns.items()},
+        columns,
+        rows,
     )
 
 
@@ -125,13 +143,13 @@ def owned_rows(
     """The rows of a device file that belong to a person, under the persons' keys."""
     plain = ["subject", "claim", "time", "seq", "order_hash"]
     table, columns = reader.read(path, plain)
-    subject = table["subject"].combine_chunks()
+    subject = whole(table["subject"])
     devices = key_column(subject.dictionary)
     if not owners.has(devices):
         return None
     moments = _moments(table)
     codes = subject.indices.to_numpy()
-    owner = owners.of(devices[codes], table["claim"].combine_chunks(), moments.time)
+    owner = owners.of(devices[codes], whole(table["claim"]), moments.time)
     condition = columns.pop(WHERE) if has_where else None
     time = None if window == (None, None) else moments.time
     chosen, _, _ = choose(codes, condition, time, *window)
@@ -147,12 +165,13 @@ def owned_rows(
         row_keys[starts[:-1]],
         starts,
         _moments_at(moments, rows),
-        {name: values.at(rows) for name, values in columns.items()},
+        columns,
+        rows,
     )
 
 
 def _times(table: pa.Table) -> np.ndarray:
-    return table["time"].combine_chunks().view(pa.int64()).to_numpy()
+    return whole(table["time"]).view(pa.int64()).to_numpy()
 
 
 def _moments(table: pa.Table) -> Moments:
@@ -161,9 +180,3 @@ def _moments(table: pa.Table) -> Moments:
 
 def _moments_at(moments: Moments, rows: np.ndarray) -> Moments:
     return Moments(*(take(values, rows) for values in moments))
-
-
-def _is_sorted(keys: np.ndarray) -> bool:
-    upper, lower = keys[:-1], keys[1:]
-    equal = upper[:, 0] == lower[:, 0]
-    return bool(((upper[:, 0] < lower[:, 0]) | (equal & (upper[:, 1] < lower[:, 1]))).all())

@@ -28,20 +28,23 @@ class Values(NamedTuple):
             return self.values if rows is None else take(self.values, rows)
         return take(self.values, self.codes if rows is None else take(self.codes, rows))
 
+    def copy_blocks(
+        self, out: np.ndarray, rows: np.ndarray, starts: np.ndarray, targets: np.ndarray
+    ) -> None:
+        """Copy the values of rows[starts[i]] to rows[starts[i+1]] to place targets[i] of `out`."""
+        words = read_only(_as_words(self.values))
+        places = map(read_only, (rows, starts, targets))
+        if self.codes is None:
+            _copy_blocks(_as_words(out), words, *places)
+        else:
+            _copy_coded(_as_words(out), words, read_only(self.codes), *places)
+
 
 def take(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     """values[places], without numpy's checks: places are ours, and inside."""
     taken = np.empty(len(places), values.dtype)
     _take(_as_words(taken), read_only(_as_words(values)), read_only(places))
     return taken
-
-
-def copy_blocks(
-    out: np.ndarray, values: np.ndarray, starts: np.ndarray, targets: np.ndarray
-) -> None:
-    """Copy rows starts[i] to starts[i+1] of `values` to place targets[i] of `out`, for every i."""
-    words = read_only(_as_words(values))
-    _copy_blocks(_as_words(out), words, read_only(starts), read_only(targets))
 
 
 def choose(
@@ -90,11 +93,20 @@ def _take(out, values, places):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _copy_blocks(out, values, starts, targets):  # type: ignore[no-untyped-def]
+def _copy_blocks(out, values, rows, starts, targets):  # type: ignore[no-untyped-def]
     for block in range(len(targets)):
         to = targets[block]
         for row in range(starts[block], starts[block + 1]):
-            out[to] = values[row]
+            out[to] = values[rows[row]]
+            to += 1
+
+
+@njit(cache=True, nogil=True)
+def _copy_coded(out, values, codes, rows, starts, targets):  # type: ignore[no-untyped-def]
+    for block in range(len(targets)):
+        to = targets[block]
+        for row in range(starts[block], starts[block + 1]):
+            out[to] = values[codes[rows[row]]]
             to += 1
 
 

@@ -181,7 +181,7 @@ class _Question:
         return [found[number] for number in sorted(found)]
 
     def _as_bucket(self, rows: Rows) -> Bucket:
-        columns = {name: rows.columns[name] for name in self._names}
+        columns = {name: rows.array(name) for name in self._names}
         return Bucket(KeyList(rows.keys), rows.starts, columns, self._texts)
 
     def _in_order(

@@ -71,6 +71,16 @@ def sort_order(keys: np.ndarray, moments: Moments) -> np.ndarray | None:
     return order
 
 
+def is_sorted(keys: np.ndarray) -> bool:
+    """Whether every key is above the one before it."""
+    return bool(_ascends(read_only(keys)))
+
+
+def take_keys(keys: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The keys at these places."""
+    return _take_keys(read_only(keys), read_only(places))
+
+
 def run_starts(keys: np.ndarray) -> np.ndarray:
     """Where each subject begins in sorted rows, and at the end the number of rows."""
     if len(keys) == 0:
@@ -84,14 +94,15 @@ def merge_order(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray
     to end. All runs have moments."""
     keys, begins, ends = _blocks(runs)
     moments = map(read_only, joined_moments(runs))
-    return _lay_out(read_only(_by_key(keys)), keys, begins, ends, *moments)
+    return _lay_out(_by_key_of_runs(keys, runs), keys, begins, ends, *moments)
 
 
 def append_order(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Several runs as one, where those of a subject follow each other in time as they are given:
     the keys, the starts, and for each block of each run the place of its first row."""
-    keys, begins, ends = _blocks(runs)
-    return _place_blocks(read_only(_by_key(keys)), keys, read_only(ends - begins))
+    keys = read_only(np.concatenate([run.keys for run in runs]))
+    lengths = np.concatenate([np.diff(run.starts) for run in runs])
+    return _place_blocks(_by_key_of_runs(keys, runs), keys, read_only(lengths))
 
 
 def joined_moments(runs: Sequence[Run]) -> Moments:
@@ -111,11 +122,64 @@ def _blocks(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
+def _by_key_of_runs(keys: np.ndarray, runs: Sequence[Run]) -> np.ndarray:
+    """The order of all runs' blocks by key, those of one key in the order of runs."""
+    if len(runs) > _RUNS_MERGED or not all(is_sorted(run.keys) for run in runs):
+        return read_only(_by_key(keys))
+    ends = np.cumsum([0, *(len(run.keys) for run in runs)])
+    return read_only(_merge_keys(keys, read_only(ends)))
+
+
+# With more runs than this, sorting beats looking at the head of each.
+_RUNS_MERGED = 8
+
+
 def _by_key(keys: np.ndarray) -> np.ndarray:
     order = np.argsort(keys[:, 0], kind="stable")
     # Keys are hashes, so that halves hardly ever collide; where they do, both halves count.
     collide = _collide(read_only(order), keys)
     return np.lexsort((keys[:, 1], keys[:, 0])) if collide else order
+
+
+@njit(cache=True, nogil=True)
+def _ascends(keys):  # type: ignore[no-untyped-def]
+    for at in range(1, len(keys)):  # noqa: SIM110  (Numba compiles no generator.)
+        if not _key_before(keys, at - 1, at):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _key_before(keys, left, right):  # type: ignore[no-untyped-def]
+    if keys[left, 0] != keys[right, 0]:
+        return keys[left, 0] < keys[right, 0]
+    return keys[left, 1] < keys[right, 1]
+
+
+@njit(cache=True, nogil=True)
+def _take_keys(keys, places):  # type: ignore[no-untyped-def]
+    taken = np.empty((len(places), 2), np.uint64)
+    for at in range(len(places)):
+        taken[at, 0] = keys[places[at], 0]
+        taken[at, 1] = keys[places[at], 1]
+    return taken
+
+
+@njit(cache=True, nogil=True)
+def _merge_keys(keys, ends):  # type: ignore[no-untyped-def]
+    """Ascending runs of keys, run i from ends[i] to ends[i+1], as one order."""
+    order = np.empty(len(keys), np.int64)
+    heads = ends[:-1].copy()
+    for at in range(len(keys)):
+        least = -1
+        for run in range(len(heads)):
+            if heads[run] < ends[run + 1] and (
+                least < 0 or _key_before(keys, heads[run], heads[least])
+            ):
+                least = run
+        order[at] = heads[least]
+        heads[least] += 1
+    return order
 
 
 @njit(cache=True, nogil=True)
