@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from dipper.app.init import init_workspace
@@ -101,6 +102,11 @@ def bank(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
         yield bank
     finally:
         bank.server.stop()
+    log = (bank.workspace.folder.parent / "server.log").read_text("utf-8")
+    assert "starting again" not in log, "no process may die of bad input"
+    files = bank.workspace.failed_events.files()
+    kept = sum(pq.ParquetFile(path).metadata.num_rows for path in files)
+    assert kept == len(bank.failed())
 
 
 @pytest.fixture(autouse=True)

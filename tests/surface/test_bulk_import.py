@@ -49,7 +49,9 @@ def rows(tmp_path: Path, name: str, persons: str) -> Path:
     """A file with a bill for each letter, and a bad row."""
     lines = [f"C{person},2026-10-{day + 1:02}T00:00:00Z,100" for day, person in enumerate(persons)]
     path = tmp_path / name
-    path.write_text("\n".join(["who,at,fen", *lines, "CX,never,1"]) + "\n", encoding="utf-8")
+    path.write_text(
+        "\n".join(["who,at,fen", *lines, f"CX,never {name},1"]) + "\n", encoding="utf-8"
+    )
     return path
 
 
