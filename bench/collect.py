@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import queue
@@ -352,6 +353,8 @@ def serve(which: str, folder: Path) -> None:
     sys.setswitchinterval(0.0005)
     listener = socket.create_server(("127.0.0.1", 0))
     app = floor_app(folder) if which == "floor" else our_app(folder)
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)  # as the gateway does, for both alike
     print(listener.getsockname()[1], flush=True)
     config = uvicorn.Config(
         app,

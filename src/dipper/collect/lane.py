@@ -44,7 +44,7 @@ class Kernel:
     """
 
     def __init__(self) -> None:
-        self._room = _room(0, 0)
+        self._rooms: dict[int, Room] = {}
         self._is_warm = False
         self._warming: threading.Thread | None = None
 
@@ -63,15 +63,12 @@ class Kernel:
         self._is_warm = True
 
     def room(self, events_max: int, body_size: int) -> Room:
-        """Memory for exactly so many events, of a body of that size."""
-        room = self._room
+        """Memory for so many events and no more, of a body of that size."""
+        room = self._rooms.get(events_max)
         # A record repeats at most what came; the rest of it is a few hundred bytes.
-        out_size = max(_OUT_MIN, 4 * body_size)
-        if len(room.ends) < events_max or len(room.out) < out_size:
-            most = max(len(room.ends), events_max)
-            room = self._room = _room(most, max(len(room.out), out_size))
-        # The kernel gives a request back that has more events than rows.
-        return room._replace(rows=room.rows[: events_max * WIDTH])
+        if room is None or len(room.out) < 4 * body_size:
+            room = self._rooms[events_max] = _room(events_max, max(_OUT_MIN, 4 * body_size))
+        return room
 
 
 def _room(events_max: int, out_size: int) -> Room:

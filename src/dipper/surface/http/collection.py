@@ -229,11 +229,11 @@ class Collection:
     async def _store(self, dialect: Dialect, collected: Collected, received_us: int) -> None:
         """Append to this partition and hand the rest to its gateways; wait for all of it."""
         try:
-            if collected.foreign:
-                positions = await self._store_everywhere(collected, received_us)
-            else:
-                positions = await self._store_here(collected, received_us)
-            if collected.consents and positions:
+            if not collected.foreign and not collected.consents:
+                await self._store_here(collected, received_us)
+                return
+            positions = await self._store_everywhere(collected, received_us)
+            if collected.consents:
                 async with asyncio.timeout(CONSENT_WAIT_S):
                     for position in positions:
                         await self._projected(position)
@@ -243,6 +243,7 @@ class Collection:
             raise _unavailable(dialect, "a consent is stored but not yet applied") from None
 
     async def _store_here(self, collected: Collected, received_us: int) -> list[Position]:
+        """Append; gives the last position, if there was anything to append."""
         entries = collected.entries
         if not entries:
             return []
@@ -300,14 +301,14 @@ class Collection:
 
 
 def _read_head(headers: Iterable[tuple[bytes, bytes]]) -> _Head:
-    found = dict(headers)
-    length = found.get(b"content-length", b"")
+    get = dict(headers).get
+    length, encoding = get(b"content-length", b""), get(b"content-encoding", b"")
     return _Head(
         int(length) if length.isdigit() else None,
-        found.get(b"content-encoding", b"").strip().lower(),
-        found.get(b"authorization", b""),
-        found.get(b"origin", b""),
-        found.get(b"access-control-request-headers", b""),
+        encoding.strip().lower() if encoding else b"",
+        get(b"authorization", b""),
+        get(b"origin", b""),
+        get(b"access-control-request-headers", b""),
     )
 
 
