@@ -7,14 +7,17 @@ A partition has one writer at a time; the lock on its folder decides who.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dipper.app.workspace import Workspace
 from dipper.collect.counts import Counts
-from dipper.engine.ports import Entry, LogWriter, Position
+from dipper.engine.ports import Entry, Position
 from dipper.kit.clock import Clock
 from dipper.kit.errors import DipperError, Unavailable
 from dipper.surface.http.socket import AppendClient
+
+if TYPE_CHECKING:
+    from dipper.engine.embedded.log_writer import EmbeddedLogWriter
 
 
 class Appender(Protocol):
@@ -73,7 +76,7 @@ class AsWriter:
     def __init__(self, workspace: Workspace, clock: Clock) -> None:
         self._log = workspace.log
         self._clock = clock
-        self._writers: dict[int, LogWriter] = {}
+        self._writers: dict[int, EmbeddedLogWriter] = {}
         try:
             for partition in range(self._log.partitions()):
                 self._writers[partition] = self._log.writer(partition)

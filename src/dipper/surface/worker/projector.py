@@ -20,7 +20,15 @@ from dipper.engine.record import CONTROL_DECODER, EVENT_DECODER, Control, Event,
 from dipper.kit.clock import SECOND_US
 from dipper.kit.errors import Corrupt, DipperError
 from dipper.kit.hashing import hash128
-from dipper.profile.project import LAYOUT, Projected, everyone, last_tick, project, runs
+from dipper.profile.project import (
+    LAYOUT,
+    Projected,
+    everyone,
+    last_tick,
+    pack_time,
+    project,
+    runs,
+)
 from dipper.profile.tick import tick
 
 CURRENT = b"current"
@@ -240,7 +248,7 @@ class Projector:
         if is_other or was_blind:
             self._rebuild(served, position)
             return True
-        packed = {key: since.to_bytes(8, "big", signed=True) for key, since in touched.items()}
+        packed: dict[bytes, bytes | None] = {key: pack_time(us) for key, us in touched.items()}
         self._write({"meta": meta, "touched": packed}, position)
         self.touched_waiting += len(touched)
         return False
@@ -269,7 +277,7 @@ class Projector:
         self._forced = None
         with self._state.read() as view:
             touched = everyone(view)
-        packed = {key: since.to_bytes(8, "big", signed=True) for key, since in touched.items()}
+        packed: dict[bytes, bytes | None] = {key: pack_time(us) for key, us in touched.items()}
         self._write({"touched": packed, "meta": {REBUILDING: None}}, {})
         self.touched_waiting += len(touched)
 
