@@ -49,7 +49,7 @@ def test_all_indicators_stand_in_order() -> None:
 
 
 def test_what_can_be_computed_is() -> None:
-    """Rates are drawn to the mean of all scenarios; value is in yuan, complaints in ten thousand."""
+    """Rates are drawn to the mean of all scenarios; value in yuan, complaints a ten thousand."""
     rows = by_id(FACTS)
     assert rows["GBCF-C1"].value == pytest.approx(math.log(1_001))
     assert rows["GBCF-C2"].value == pytest.approx(100 * (100 + 30 * 0.3) / 230)

@@ -40,6 +40,7 @@ from dipper.surface.demo.client import Answer
 from dipper.surface.demo.driver import Bank, Driver, step_end
 from dipper.surface.demo.live_plan import LIVE_DAYS, plan_acts, plan_openings
 from dipper.surface.demo.population import make_organisations, make_persons
+from dipper.surface.demo.report_data import RunFacts, report_data
 from dipper.surface.http.keys import read_source_keys
 from dipper.surface.worker.lake_writer import LakeWriter
 from dipper.surface.worker.projector import Projector
@@ -142,8 +143,7 @@ class OneProcess:
         return msgspec.json.encode(decided.reply)
 
     def move(self, now_us: int) -> None:
-        """All is projected, models are published, then the clock moves."""
-        self.project()
+        """What has been learned is published, then the clock moves, and all is projected."""
         self._append(self._trainer.publish(self.now_us))
         self.now_us = now_us
         control = Control(type="clock", time_us=now_us, body={"now_us": now_us})
@@ -169,6 +169,7 @@ class OneProcess:
         self.project()
         self._lake.commit()
         self._to.close()
+        self.workspace.state.close()
 
     def commit(self) -> None:
         """One commit of the lake."""
@@ -230,7 +231,6 @@ async def _drive(driver: Driver, house: OneProcess, steps: list[Any], start_us: 
         now_us = step_end(start_us, number)
         house.move(now_us)
         await driver.step(number, step, now_us)
-        house.project()
         if number % 16 == 15:
             house.commit()
 
@@ -239,3 +239,28 @@ async def _drive(driver: Driver, house: OneProcess, steps: list[Any], start_us: 
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     """A bank of 300 persons."""
     return live(tmp_path_factory.mktemp("lived"), 300, 40, 900, 4.0, seed=11)
+
+
+@pytest.fixture(scope="session")
+def run(lived: Lived) -> RunFacts:
+    """What a run without a loss knows of itself."""
+    sent = lived.driver.tally.sent
+    return RunFacts(
+        seed=11,
+        live_start_us=lived.live_start_us,
+        live_end_us=lived.live_end_us,
+        events_imported=lived.imported,
+        stored_before_kill=sent // 2,
+        acknowledged_before_kill=sent // 2,
+        events_stored=sent,
+        killed_and_recovered=True,
+        replay_equal=True,
+        seconds=12.5,
+        floors={"decide_p50_ms": 0.5, "decide_p99_ms": 1.0, "collect_events_per_s": 1e6},
+    )
+
+
+@pytest.fixture(scope="session")
+def data(lived: Lived, run: RunFacts) -> dict[str, Any]:
+    """The report of the small bank."""
+    return report_data(lived.workspace, lived.bank, lived.driver, run)
