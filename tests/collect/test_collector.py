@@ -222,6 +222,7 @@ def test_secrets_are_gone_from_good_and_failed_events(desk: Any, paid: Paid) -> 
     )
     assert found.counts == (1, 2, 0, 0)
     assert secret.encode() not in b"".join(payload for _, payload in found.entries)
+    assert desk.collector.removed == {"card_pin": 1, "face_feature": 1}
 
 
 def test_a_copy_is_dropped_and_counted(desk: Any, paid: Paid) -> None:

@@ -6,6 +6,7 @@ event: dialect, tracking plan, trust, never-store filter, times, duplicates, ref
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
@@ -70,7 +71,11 @@ class _Items(msgspec.Struct):
 
 
 class Collector:
-    """Collects for one partition of `partitions`; one thread."""
+    """Collects for one partition of `partitions`; one thread.
+
+    `totals` are the counts of what is on disk, by source; `removed` counts by name the properties
+    of good events that were taken out because they are never stored.
+    """
 
     def __init__(
         self,
@@ -86,6 +91,7 @@ class Collector:
         self.admission = Admission(duplicates)
         self.erasures = erasures or Erasures()
         self.totals: dict[str, Counts] = {}
+        self.removed: Counter[str] = Counter()
         self._dialects = dialects
         self._partition = partition
         self._partitions = partitions
@@ -186,7 +192,7 @@ class Collector:
             rules = Rules(self.plan, source)
             dialect = self.dialect_of(source)
             duplicates = self.admission.duplicates
-            judge = Judge(rules, self.sources.tokens, self.erasures)
+            judge = Judge(rules, self.sources.tokens, self.erasures, self.removed)
             desk = self._desks[source.name] = _Desk(
                 Lane(rules, duplicates.key_of(source.name), self._kernel),
                 Judging(judge, duplicates, self.erasures, source, dialect.EVENT_MAX),

@@ -6,8 +6,9 @@ and a property test holds them together.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -28,7 +29,7 @@ from dipper.engine.record import FailedEvent
 from dipper.kit.hashing import canonical_json
 from dipper.spec.reserved import ENVELOPE_IN_PROPERTIES
 
-MESSAGE_ID_MAX = 255
+_NAMES_MAX = 1_000
 TEXT_COLUMNS = (
     "scenario",
     "channel",
@@ -60,11 +61,15 @@ class _Failure(Exception):
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges events of one source under one program."""
+    """Judges events of one source under one program.
+
+    `removed` counts, by name, the properties that were taken out because they are never stored.
+    """
 
     rules: Rules
     tokens: Tokens
     erasures: Erasures
+    removed: Counter[str] = field(default_factory=Counter)
 
     def judge(
         self,
@@ -190,6 +195,10 @@ class Judge:
         found = plan.judge(given)
         if isinstance(found, Failed):
             raise _failure(found)
+        for name in found.removed:
+            self.removed[
+                name if name in self.removed or len(self.removed) < _NAMES_MAX else ""
+            ] += 1
         whole = msgspec.Raw(canonical_json(found.whole))
         return (whole if found.is_whole else msgspec.Raw(canonical_json(found.properties))), whole
 
