@@ -9,10 +9,11 @@ Generated events (20 to a person, 90 days) enter the lake by `append_sorted`. Th
 - *ours*: the funnel through runner and fold;
 - *chdb*: ClickHouse's windowFunnel on the same files, grouped by the first entry's scenario.
 
-All counts must be equal. Figures are medians of the rounds in seconds, ratios are medians of the
-rounds' ratios. Then fresh events are compacted, and at last comes the unkind case, all at once: 5 %
-fresh rows, three runs a partition, 10 % of the persons merged since, 7 of the 90 days, against the
-same question over a clean lake.
+All counts must be equal. Figures are medians of the rounds in seconds, by the clock and in time of
+all cores (`cpu`, which neighbours on the machine disturb less); ratios are medians of the rounds'
+ratios. Then fresh events are compacted, and at last comes the unkind case, all at once: 5 % fresh
+rows, three runs a partition, 10 % of the persons merged since, 7 of the 90 days, against the same
+question over a clean lake.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -200,10 +202,18 @@ def by_scenario(found: FunnelResult) -> dict[str | None, tuple[int, ...]]:
     return {group.value: tuple(s.subjects for s in group.steps) for group in found.groups}
 
 
-def timed(act: Callable[[], Any]) -> tuple[float, Any]:
-    began = time.perf_counter()
+class Taken(NamedTuple):
+    """Seconds by the clock and of all cores, and what came of it."""
+
+    wall: float
+    cpu: float
+    result: Any
+
+
+def timed(act: Callable[[], Any]) -> Taken:
+    wall, cpu = time.perf_counter(), time.process_time()
     result = act()
-    return time.perf_counter() - began, result
+    return Taken(time.perf_counter() - wall, time.process_time() - cpu, result)
 
 
 def compare(folder: Path, runner: EmbeddedRunner, paths: list[str], rounds: int) -> dict[str, Any]:
@@ -214,46 +224,67 @@ def compare(folder: Path, runner: EmbeddedRunner, paths: list[str], rounds: int)
         "ours": lambda: ours(runner),
         "chdb": lambda: chdb_funnel(folder),
     }
-    taken: dict[str, list[float]] = {name: [] for name in acts}
+    taken: dict[str, list[Taken]] = {name: [] for name in acts}
     for number in range(rounds + 1):
         results = {}
         for name, act in acts.items():
-            seconds, results[name] = timed(act)
+            found = timed(act)
+            results[name] = found.result
             if number:  # The first round warms files and kernels.
-                taken[name].append(seconds)
+                taken[name].append(found)
         if by_scenario(results["ours"]) != results["chdb"]:
             raise SystemExit(f"not equal: {by_scenario(results['ours'])} and {results['chdb']}")
     return {
-        **{f"{name}_s": round(statistics.median(each), 3) for name, each in taken.items()},
-        "ours_to_floor": _ratio(taken["ours"], taken["floor"]),
-        "ours_to_codes": _ratio(taken["ours"], taken["codes"]),
-        "chdb_to_ours": _ratio(taken["chdb"], taken["ours"]),
+        **medians(taken),
+        **ratio("ours_to_floor", taken["ours"], taken["floor"]),
+        **ratio("ours_to_codes", taken["ours"], taken["codes"]),
+        **ratio("chdb_to_ours", taken["chdb"], taken["ours"]),
         "reached": list(results["ours"].counts),
     }
 
 
-def _ratio(upper: list[float], lower: list[float]) -> float:
-    return round(statistics.median(a / b for a, b in zip(upper, lower, strict=True)), 2)
+def medians(taken: Mapping[str, Sequence[Taken]]) -> dict[str, float]:
+    """Seconds of each, by the clock and of all cores."""
+    found = {}
+    for name, each in taken.items():
+        found[f"{name}_s"] = round(statistics.median(one.wall for one in each), 3)
+        found[f"{name}_cpu_s"] = round(statistics.median(one.cpu for one in each), 3)
+    return found
+
+
+def ratio(name: str, upper: Sequence[Taken], lower: Sequence[Taken]) -> dict[str, float]:
+    """Median of the rounds' ratios, by the clock and of all cores."""
+    pairs = list(zip(upper, lower, strict=True))
+    return {
+        name: round(statistics.median(a.wall / b.wall for a, b in pairs), 2),
+        f"{name}_cpu": round(statistics.median(a.cpu / b.cpu for a, b in pairs), 2),
+    }
 
 
 def bulk(lake: EmbeddedLake, events: int) -> dict[str, float]:
     """append_sorted over generated chunks; the generator's time is taken out."""
-    generating = 0.0
+    wall = cpu = 0.0
 
     def given() -> Iterator[pa.Table]:
-        nonlocal generating
+        nonlocal wall, cpu
         tables = chunks(events)
         while True:
-            seconds, table = timed(lambda: next(tables, None))
-            generating += seconds
-            if table is None:
+            made = timed(lambda: next(tables, None))
+            wall, cpu = wall + made.wall, cpu + made.cpu
+            if made.result is None:
                 return
-            yield table
+            yield made.result
 
-    seconds, _ = timed(lambda: lake.append_sorted(given(), {0: events}))
+    found = timed(lambda: lake.append_sorted(given(), {0: events}))
+    return rate("append_sorted", events, found.wall - wall, found.cpu - cpu)
+
+
+def rate(name: str, events: int, wall: float, cpu: float) -> dict[str, float]:
+    """Events a second by the clock, and what one event takes of a core."""
     return {
-        "append_sorted_s": round(seconds - generating, 2),
-        "append_sorted_events_per_s": round(events / (seconds - generating)),
+        f"{name}_s": round(wall, 2),
+        f"{name}_events_per_s": round(events / wall),
+        f"{name}_cpu_us_per_event": round(cpu / events * 1e6, 2),
     }
 
 
@@ -279,22 +310,22 @@ def unkind(folder: Path, events: int, rounds: int) -> dict[str, Any]:
     remap = dict(zip(keys[1::20], keys[::20], strict=False))
     joined = Identity(remap)
     week = {"start_us": START_US + 60 * DAY_US, "end_us": START_US + 67 * DAY_US}
-    taken: dict[str, list[float]] = {"clean": [], "unkind": []}
+    runners = {
+        "week_clean": EmbeddedRunner(clean),
+        "week_unkind": EmbeddedRunner(lake, identity=joined),
+    }
+    taken: dict[str, list[Taken]] = {name: [] for name in runners}
     for number in range(rounds + 1):
-        for name, each in (("clean", clean), ("unkind", lake)):
-            runner = EmbeddedRunner(each)
-            if name == "unkind":
-                runner = runner.with_identity(joined)
-            seconds, found = timed(lambda r=runner: ours(r, **week))
+        for name, runner in runners.items():
+            found = timed(partial(ours, runner, **week))
             if number:
-                taken[name].append(seconds)
-    same = by_scenario(ours(EmbeddedRunner(clean).with_identity(joined), **week))
-    if by_scenario(found) != same:
-        raise SystemExit(f"not equal: {by_scenario(found)} and {same}")
+                taken[name].append(found)
+    same = by_scenario(ours(EmbeddedRunner(clean, identity=joined), **week))
+    if by_scenario(found.result) != same:
+        raise SystemExit(f"not equal: {by_scenario(found.result)} and {same}")
     return {
-        "week_clean_s": round(statistics.median(taken["clean"]), 3),
-        "week_unkind_s": round(statistics.median(taken["unkind"]), 3),
-        "unkind_to_clean": _ratio(taken["unkind"], taken["clean"]),
+        **medians(taken),
+        **ratio("unkind_to_clean", taken["week_unkind"], taken["week_clean"]),
     }
 
 
@@ -306,8 +337,8 @@ def compaction(folder: Path, events: int) -> dict[str, float]:
     for start in range(0, count, 20_000):
         end = min(start + 20_000, count)
         lake.append(table.slice(start, end - start), {0: end})
-    seconds, moved = timed(lake.compact)
-    return {"compaction_s": round(seconds, 2), "compaction_events_per_s": round(moved / seconds)}
+    found = timed(lake.compact)
+    return rate("compaction", found.result, found.wall, found.cpu)
 
 
 def open_lake(folder: Path) -> EmbeddedLake:
@@ -334,9 +365,8 @@ def main() -> None:
         found |= {"files": len(files), "bytes_per_event": round(size / asked.events, 1)}
         paths = [file.path for file in files]
         found |= compare(folder / "main", EmbeddedRunner(lake), paths, asked.rounds)
-        part = min(asked.events, 2_000_000)
-        found |= compaction(Path(temporary), min(part, 1_000_000))
-        found |= unkind(Path(temporary), part, asked.rounds)
+        found |= compaction(Path(temporary), min(asked.events, CHUNK))
+        found |= unkind(Path(temporary), min(asked.events, 4 * CHUNK), asked.rounds)
     if asked.json:
         print(json.dumps(found))
         return

@@ -100,15 +100,32 @@ def part_of(column: Column) -> Part:
     return Part(column, mentions, bare, Vocabulary() if column.dtype == TEXT else None)
 
 
-class Reader:
-    """Evaluates parts over files, for one thread: keeps a connection and what it has computed."""
+class Evaluated:
+    """What the readers of one projection share: one DuckDB, and what it has computed by value."""
 
-    def __init__(self, schema: pa.Schema, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.values: dict[str, dict[str | None, Any]] = {part.column.name: {} for part in parts}
+        self._lock = threading.Lock()
+        self._root: duckdb.DuckDBPyConnection | None = None
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A connection for one thread; it takes 20 ms to start DuckDB and none for the next."""
+        with self._lock:
+            if self._root is None:
+                self._root = duckdb.connect(config={"threads": 1})
+                self._root.execute("SET GLOBAL TimeZone = 'UTC'")
+            return self._root.cursor()
+
+
+class Reader:
+    """Evaluates parts over files, for one thread."""
+
+    def __init__(self, schema: pa.Schema, parts: Sequence[Part], evaluated: Evaluated) -> None:
         """`schema` is the lake's."""
         self._schema = schema
         self._coded = read_as_codes(schema)
         self._parts = parts
-        self._values: dict[str, dict[str | None, Any]] = {part.column.name: {} for part in parts}
+        self._evaluated = evaluated
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def read(self, path: str, plain: Sequence[str] = ()) -> tuple[pa.Table, dict[str, Values]]:
@@ -163,7 +180,7 @@ class Reader:
         wanted = [*values, None]
         if part.vocabulary is not None and part.bare is not None:
             return part.vocabulary.codes(wanted)
-        known = self._values[part.column.name]
+        known = self._evaluated.values[part.column.name]
         new = [value for value in wanted if value not in known]
         if new:
             rows = pa.table({part.bare or part.only: pa.array(new, pa.string())})
@@ -187,8 +204,7 @@ class Reader:
     def _evaluate(self, source: str | pa.Table, parts: Sequence[Part]) -> list[np.ndarray]:
         """The parts over all rows of a table or a FROM clause, in their order."""
         if self._connection is None:
-            self._connection = duckdb.connect(config={"threads": 1})
-            self._connection.execute("SET TimeZone = 'UTC'")
+            self._connection = self._evaluated.connect()
         casts = ", ".join(
             f"CAST(({self._sql(part)}) AS {_SQL_TYPES[part.column.dtype]}) AS c{place}"
             for place, part in enumerate(parts)

@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 import pyarrow as pa
 
 from dipper.engine.embedded.lake_partition import FRESH, bucket_numbers
-from dipper.engine.embedded.projection import Reader, part_of
+from dipper.engine.embedded.projection import Evaluated, Reader, part_of
 from dipper.engine.embedded.row_blocks import WHERE, Rows, file_rows, merge, owned_rows
 from dipper.engine.embedded.subject_map import Moves, Owners
 from dipper.engine.embedded.timeline_order import KeyList
@@ -100,8 +100,9 @@ class _Question:
             self._owners = Owners(identity.owners, identity.remap)
             self._devices = [file for file in files if file.kind == "device"]
         self._readers: queue.SimpleQueue[Reader] = queue.SimpleQueue()
+        evaluated = Evaluated(parts)
         for _ in range(threads):
-            self._readers.put(Reader(lake.schema, parts))
+            self._readers.put(Reader(lake.schema, parts, evaluated))
         self._ahead = 2 * threads
 
     def answers(self, pool: ThreadPoolExecutor, then: Callable[[Bucket], T]) -> Iterator[T]:
