@@ -3,8 +3,8 @@
 Every change is one Delta commit of added and removed files. Two kinds of app transaction make it
 safe: `partition-<n>` holds the position up to which a log partition is in the table (exactly
 once), and `rewrite` counts the commits that replace files, so that of two that began from the
-same version only one succeeds. The Delta log never holds a value of a row: added files are
-described by path, partition and number of rows.
+same version only one succeeds. Of the rows the Delta log holds number and first and last time a
+file, and nothing that says whose they are.
 
 Two advisory locks in the folder order the processes: who writes files holds `writing` shared from
 the first byte to the commit, who deletes what no version needs holds it alone; rewriters exclude
@@ -24,7 +24,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, PostCommitHookProperties, RemoveAction
@@ -40,6 +39,7 @@ from dipper.engine.embedded.lake_file import (
     write_file,
 )
 from dipper.engine.embedded.lake_properties import completed, promote
+from dipper.engine.embedded.lake_torn import torn_files
 from dipper.kit.clock import SECOND_US, Clock, from_datetime, to_iso
 from dipper.kit.errors import Conflict, Unavailable
 
@@ -119,7 +119,7 @@ class LakeTable:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not DeltaTable.is_deltatable(str(self.folder)):
             self._create_table(schema)
-        self._drop_torn(self._torn())
+        self._recover()
         self._delta = DeltaTable(str(self.folder))
         self.declare(schema)
 
@@ -142,22 +142,11 @@ class LakeTable:
                 )
                 self._sync_log(0)
 
-    def _torn(self) -> list[Path]:
-        """What a machine that went down left unfinished: the last commit or checkpoint. Neither
-        was acknowledged; what the commit added is read from the log again."""
-        found = []
-        commit = max(self._log.glob("*.json"), default=None)
-        if commit is not None and not _is_json_lines(commit):
-            found.append(commit)
-        checkpoint = max(self._log.glob("*.checkpoint.parquet"), default=None)
-        if checkpoint is not None and not _is_parquet(checkpoint):
-            found += [checkpoint, self._log / "_last_checkpoint"]
-        return found
-
-    def _drop_torn(self, torn: list[Path]) -> None:
-        if torn:
+    def _recover(self) -> None:
+        """Drop what a machine that went down left unfinished."""
+        if torn_files(self._log):
             with self._writing.alone():
-                for path in self._torn():
+                for path in torn_files(self._log):
                     path.unlink(missing_ok=True)
                 sync(self._log)
 
@@ -379,19 +368,3 @@ class LakeTable:
             sync(self._log)
             self._delete(older_than_s=math.inf)
             shutil.rmtree(self.folder / SPILL, ignore_errors=True)
-
-
-def _is_json_lines(path: Path) -> bool:
-    try:
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
-    except ValueError:
-        return False
-    return bool(lines)
-
-
-def _is_parquet(path: Path) -> bool:
-    try:
-        pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError):
-        return False
-    return True
