@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -57,6 +58,8 @@ def escaped(value: Any) -> str:
 
 def flaw(value: Any, path: str = "$", depth: int = 0) -> Unfit | None:
     """The first thing in a value that no event may have, or None."""
+    if depth == 0 and isinstance(value, dict | list) and _is_fit(value, 1):
+        return None
     if isinstance(value, str):
         return _flaw_of_text(value, path)
     if isinstance(value, dict | list):
@@ -71,6 +74,28 @@ def flaw(value: Any, path: str = "$", depth: int = 0) -> Unfit | None:
                 return found
         return None
     return _flaw_of_number(value, path)
+
+
+def _is_fit(value: dict[str, Any] | list[Any], depth: int) -> bool:
+    """Whether there is no flaw, without saying where: nearly always there is none."""
+    if depth > JSON_DEPTH_MAX:
+        return False
+    items: Iterable[Any] = value
+    if isinstance(value, dict):
+        if not all(map(str.isascii, value)) and any(_flaw_of_text(key, "") for key in value):
+            return False
+        items = value.values()
+    for item in items:
+        kind = item.__class__
+        if kind is str:
+            if not item.isascii() and _flaw_of_text(item, ""):
+                return False
+        elif kind is dict or kind is list:
+            if not _is_fit(item, depth + 1):
+                return False
+        elif (kind is int or kind is float) and _flaw_of_number(item, ""):
+            return False
+    return True
 
 
 def _flaw_of_text(text: str, path: str) -> Unfit | None:

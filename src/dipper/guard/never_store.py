@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,21 +21,25 @@ CARD_DIGITS_MAX = 19
 _ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 
+class _Name(NamedTuple):
+    """What is known of a field name."""
+
+    clean: str
+    removed: tuple[str, ...]
+    is_secret: bool
+    is_companion: bool
+
+
 class NeverStore:
     """The filter for one program. `declared` are the names of C3 properties."""
 
     def __init__(self, declared: Iterable[str] = ()) -> None:
         self._declared = frozenset(declared)
-        self._known: dict[str, bool] = {}
+        self._known: dict[str, _Name] = {}
 
     def forbids(self, name: str) -> bool:
         """Whether a field of this name is never stored, whatever its value."""
-        verdict = self._known.get(name)
-        if verdict is None:
-            if len(self._known) >= _NAMES_KEPT_MAX:
-                self._known.clear()
-            verdict = self._known[name] = name in self._declared or is_secret_name(name)
-        return verdict
+        return self._name(name).is_secret
 
     def is_clean_text(self, text: str) -> bool:
         """Quick and sure: true means that `clean` would leave this text alone.
@@ -70,25 +74,36 @@ class NeverStore:
         return value
 
     def _clean_object(self, fields: dict[str, Any], removed: list[str]) -> dict[str, Any]:
-        beside_card = any(_may_be_card(item) for item in fields.values())
+        known = [self._name(name) for name in fields]
+        beside_card = any(name.is_companion for name in known) and any(
+            _may_be_card(item) for item in fields.values()
+        )
         kept: dict[str, Any] = {}
-        for name, item in fields.items():
-            if self._is_secret(name, item, beside_card):
-                removed.append(name)
+        for name, (key, item) in zip(known, fields.items(), strict=True):
+            # A switch like `has_password` tells no secret: true, false and null stay.
+            is_switch = item is None or item is True or item is False
+            if not is_switch and (name.is_secret or (beside_card and name.is_companion)):
+                removed.append(key)
                 continue
-            clean_name, in_name = self.clean_text(name)
-            removed += in_name
-            kept[clean_name] = self._clean(item, removed)
+            removed += name.removed
+            kept[name.clean] = item if is_switch else self._clean(item, removed)
         return kept
 
-    def _is_secret(self, name: str, item: Any, beside_card: bool) -> bool:
-        """A switch like `has_password` tells no secret: true, false and null stay."""
-        if item is None or isinstance(item, bool):
-            return False
-        return self.forbids(name) or (beside_card and is_card_companion(name))
+    def _name(self, name: str) -> _Name:
+        known = self._known.get(name)
+        if known is None:
+            if len(self._known) >= _NAMES_KEPT_MAX:
+                self._known.clear()
+            is_secret = name in self._declared or is_secret_name(name)
+            known = self._known[name] = _Name(name, (), is_secret, is_card_companion(name))
+            # A name may hold a secret like any text; finding it asks about names again.
+            known = self._known[name] = known._replace(
+                **dict(zip(("clean", "removed"), self.clean_text(name), strict=True))
+            )
+        return known
 
     def _clean_string(self, text: str, removed: list[str]) -> str:
-        if not SUSPECT.search(text) and text.isascii():
+        if text.isascii() and self.is_clean_text(text):
             return text
         if text[:1] in ("{", "["):
             inner = _as_json(text)
