@@ -17,6 +17,7 @@ from dipper.kit.hashing import hash128
 from dipper.measure.tagged import tagged_subjects
 from dipper.profile.project import project
 from dipper.profile.tags import TagTable, compile_tags
+from dipper.profile.today import identity_today
 from dipper.spec.kinds.event import Event as EventSpec
 from dipper.spec.kinds.property import Property
 from dipper.spec.kinds.purpose import Purpose
@@ -70,7 +71,8 @@ def tagged(tmp_path: Path, table: TagTable) -> Iterator[Told]:
             changes = project(records, view, table).changes
         state.write(changes, {0: len(records)})
         with state.read() as view:
-            return tagged_subjects(view, table, NOW_US, ("person",))
+            today = identity_today(view).remap
+            return tagged_subjects(view, table, today, NOW_US, ("person",))
 
     yield after
     state.close()
@@ -87,10 +89,16 @@ def _payload(
             trust="server",
             time_us=time_us,
             received_us=time_us,
-            subjects={"person": f"login:{person}"},
+            subjects=_subjects(name, person),
             properties=msgspec.Raw(msgspec.json.encode(properties)),
         )
     )
+
+
+def _subjects(name: str, person: str) -> dict[str, str]:
+    """Who signs in does so on the one device; nobody's events are the device's alone."""
+    device = {"device": "device:1"} if name == "identify" or not person else {}
+    return device | ({"person": f"login:{person}"} if person else {})
 
 
 def test_a_count_of_nothing_says_nothing(tagged: Told) -> None:
@@ -108,6 +116,15 @@ def test_an_attribute_says_something_unless_it_is_the_default(tagged: Told) -> N
     found = tagged(
         ("identify", "ann", NOW_US - DAY_US, {"city": "B"}),
         ("identify", "bob", NOW_US - DAY_US, {"city": "?"}),
+    )
+    assert found == {hash128("login:ann").hex()}
+
+
+def test_what_only_a_device_did_tags_its_person(tagged: Told) -> None:
+    """Though the person's own id has no record of it."""
+    found = tagged(
+        ("identify", "ann", NOW_US - 2 * DAY_US, {}),
+        ("paid", "", NOW_US - DAY_US, {}),
     )
     assert found == {hash128("login:ann").hex()}
 

@@ -44,6 +44,8 @@ class History:
         }
         self._connection = duckdb.connect(config=config)
         self._connection.execute("SET TimeZone = 'UTC'")
+        # Files never change, so what their ends say is read once.
+        self._connection.execute("SET parquet_metadata_cache = true")
         self._view("own_rows", self._rows(file for file in files if file.kind != "device"))
         self._view("device_rows", self._rows(file for file in files if file.kind == "device"))
         self._identify(identity or Identity({}))

@@ -17,7 +17,6 @@ from dipper.experiment.intervals import Interval, NotEnough
 from dipper.experiment.uplift import Readout, Uplift
 from dipper.measure.evaluation import Indicator
 from dipper.measure.four_steps import FourSteps, four_steps
-from dipper.measure.funnel import StepCount
 from dipper.measure.lifecycle import TITLES, life_cycle
 from dipper.measure.org_units import ancestors_at
 from dipper.measure.portfolio import Measured
@@ -106,11 +105,10 @@ def _value(value: Value) -> dict[str, Any]:
     return vars(value) | {"value_per_customer_fen": value.value_per_customer_fen}
 
 
-def _funnel(facts: ReportFacts, steps: tuple[StepCount, ...]) -> list[dict[str, Any]]:
-    names = [step.step.partition(" ")[0] for step in steps]
+def _funnel(facts: ReportFacts, steps: tuple[tuple[str, int], ...]) -> list[dict[str, Any]]:
     return [
-        {"event": name, "title": _title(facts, "event", name), "subjects": step.subjects}
-        for name, step in zip(names, steps, strict=True)
+        {"event": event, "title": _title(facts, "event", event), "subjects": subjects}
+        for event, subjects in steps
     ]
 
 

@@ -21,7 +21,8 @@ from dipper.measure.activity import KINDS, activity, in_scenarios
 from dipper.measure.confirmation import Decided, Matching, Opened, match
 from dipper.measure.decisions import Outcome, Stored, decided, read_decisions, read_outcomes
 from dipper.measure.facts import Assessments, assessments, consents, people, visitors
-from dipper.measure.funnel import Step, StepCount, funnel
+from dipper.measure.funnel import Step
+from dipper.measure.funnels import funnels
 from dipper.measure.history import SUBJECT, Period
 from dipper.measure.lifecycle import Facts
 from dipper.measure.memberships import read_memberships
@@ -61,7 +62,7 @@ class ReportFacts:
     experiments: Mapping[str, Readout]
     windows_us: Mapping[str, int]
     scenarios: list[Measured]
-    funnels: Mapping[str, tuple[StepCount, ...]]
+    funnels: Mapping[str, tuple[tuple[str, int], ...]]
 
 
 def read_facts(workspace: Workspace, period: Period) -> ReportFacts:
@@ -70,7 +71,8 @@ def read_facts(workspace: Workspace, period: Period) -> ReportFacts:
     with workspace.state.read() as view:
         served = served_by(view, programs)
         identity = identity_today(view)
-        tagged = tagged_subjects(view, served.tag_table, period.end_us, KINDS)
+        remap, end_us = identity.remap, period.end_us
+        tagged = tagged_subjects(view, served.tag_table, remap, end_us, KINDS)
     workspace.lake.declare(served.property_types, served.personal_properties)
     history = History(workspace.lake, identity)
     try:
@@ -135,7 +137,9 @@ def _read(
         experiments=read_out(done, opened, since, period, shares),
         windows_us=windows_us,
         scenarios=measure(scenarios(program), evidence),
-        funnels=funnels(EmbeddedRunner(workspace.lake, identity=identity), program, period),
+        funnels=declared_funnels(
+            EmbeddedRunner(workspace.lake, identity=identity), program, period
+        ),
     )
 
 
@@ -181,23 +185,26 @@ def elders(history: History, now_us: int) -> frozenset[Whose]:
     return frozenset(("person", subject) for (subject,) in rows)
 
 
-def funnels(
+def declared_funnels(
     runner: EmbeddedRunner, program: Program, period: Period
-) -> dict[str, tuple[StepCount, ...]]:
-    """The declared funnel of each scenario over the period. What happens in many scenarios counts
-    only there; an opening names none and counts in each."""
+) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Scenario -> its declared funnel over the period: events, and subjects who came so far.
+
+    What happens in many scenarios counts only there; an opening names none and counts in each.
+    """
+    specs = {name: spec for name, spec in program.of("scenario").items() if spec.funnel}
     found = {}
-    for name, spec in program.of("scenario").items():
-        if spec.funnel:
-            steps = [_step(program, event, name) for event in spec.funnel]
-            counted = funnel(
-                runner,
-                steps,
-                subject=spec.subject,
-                start_us=period.start_us,
-                end_us=period.end_us + 1,
-            )
-            found[name] = counted.steps
+    for kind in sorted({spec.subject for spec in specs.values()}):
+        steps = {
+            name: [_step(program, event, name) for event in spec.funnel]
+            for name, spec in specs.items()
+            if spec.subject == kind
+        }
+        counted = funnels(
+            runner, steps, subject=kind, start_us=period.start_us, end_us=period.end_us + 1
+        )
+        for name, counts in counted.items():
+            found[name] = tuple(zip(specs[name].funnel, counts, strict=True))
     return found
 
 
