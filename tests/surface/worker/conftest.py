@@ -167,9 +167,7 @@ class Bench:
     def controls(self, type_: str) -> list[Control]:
         """All control records of a type."""
         found = [
-            CONTROL_DECODER.decode(payload)
-            for kind, payload in self.records()
-            if kind == "control"
+            CONTROL_DECODER.decode(payload) for kind, payload in self.records() if kind == "control"
         ]
         return [control for control in found if control.type == type_]
 
