@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import shutil
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def quiet_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("quiet")
     random = np.random.default_rng(11)
     persons = make_persons(PERSONS, random)
-    organisations = make_organisations(PERSONS // 6, persons, random)
+    organisations = make_organisations(PERSONS // 2, persons, random)
     workspace = make_workspace(folder / "bank")
     import_history(folder / "history", workspace, persons, organisations, system_clock(), random)
     return workspace.folder
@@ -153,31 +154,24 @@ class ServedBank:
 
 
 @pytest.fixture(scope="session")
-def serve_bank(
-    quiet_bank: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[Callable[[str], ServedBank]]:
-    """Copies the quiet bank and starts a server on the copy; all are stopped at the end."""
-    started: list[ServedBank] = []
-    # One place for compiled kernels, so that the next server and the next run find them.
-    kernels = pytestconfig.cache.mkdir("kernels") if pytestconfig.cache else None
-
-    def serve(name: str) -> ServedBank:
-        folder = tmp_path_factory.mktemp(name)
-        shutil.copytree(quiet_bank, folder / "bank")
-        bank = ServedBank(folder / "bank", folder / "server.log")
-        started.append(bank)
-        with pytest.MonkeyPatch.context() as patch:
-            if kernels is not None:
-                patch.setenv("NUMBA_CACHE_DIR", str(kernels))
-            bank.start()
-        return bank
-
-    yield serve
-    for bank in started:
-        bank.server.stop()
+def kernels(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One place for compiled kernels, so that the next process and the next run find them."""
+    cache = pytestconfig.cache
+    folder = cache.mkdir("kernels") if cache else tmp_path_factory.mktemp("kernels")
+    return os.environ.get("NUMBA_CACHE_DIR", str(folder))
 
 
 @pytest.fixture(scope="session")
-def served_bank(serve_bank: Callable[[str], ServedBank]) -> ServedBank:
-    """One running bank for all tests that only add to it."""
-    return serve_bank("served")
+def served_bank(
+    quiet_bank: Path, kernels: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedBank]:
+    """A copy of the quiet bank with a server, for all tests of the session: they add to it, and
+    move its clock on."""
+    folder = tmp_path_factory.mktemp("served")
+    shutil.copytree(quiet_bank, folder / "bank")
+    bank = ServedBank(folder / "bank", folder / "server.log")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_CACHE_DIR", kernels)
+        bank.start()
+    yield bank
+    bank.server.stop()

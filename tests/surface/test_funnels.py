@@ -63,8 +63,11 @@ def test_a_step_counts_the_persons_whose_tag_counts_it(
     assert found.counts[0] == members_by_state(workspace, tag, now_us) > 20
 
 
-def test_a_process_of_its_own_gives_the_same(workspace: Workspace) -> None:
+def test_a_process_of_its_own_gives_the_same(
+    workspace: Workspace, kernels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The answer as JSON, and errors as they are."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", kernels)
     asked = FunnelAsked(steps=chain_of(["bill_viewed > bill_paid"]), window="7d")
     here = ask_funnel(workspace, served_in(workspace), asked).as_dict()
     assert ask_apart(workspace.folder, asked) == here

@@ -8,6 +8,7 @@ breakdown by what could name a person is refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -55,12 +56,39 @@ class FunnelAsked(BaseModel):
     ordered: bool = Field(True, description="Whether the steps must come in this order.")
 
 
-def ask_funnel(workspace: Workspace, served: Served, asked: FunnelAsked) -> FunnelResult:
-    """The answer over all history. Raises BadInput or NotFound for what means nothing."""
-    steps = [_step(served.program, step, place) for place, step in enumerate(asked.steps)]
+@dataclass(frozen=True)
+class Question:
+    """A funnel that means something in the program in force."""
+
+    steps: tuple[Step, ...]
+    subject: str
+    window_us: int | None
+    breakdown: str | None
+    start_us: int | None
+    end_us: int | None
+    ordered: bool
+
+
+def understood(program: Program, asked: FunnelAsked) -> Question:
+    """The question behind what was asked. Raises BadInput or NotFound for what means nothing."""
+    steps = tuple(_step(program, step, place) for place, step in enumerate(asked.steps))
     require_subject(asked.subject)
     if asked.breakdown is not None:
-        require_breakdown(served.program, asked.breakdown)
+        require_breakdown(program, asked.breakdown)
+    return Question(
+        steps=steps,
+        subject=asked.subject,
+        window_us=None if asked.window is None else window_us(asked.window),
+        breakdown=asked.breakdown,
+        start_us=_moment(asked.start, "start"),
+        end_us=_moment(asked.end, "end"),
+        ordered=asked.ordered,
+    )
+
+
+def ask_funnel(workspace: Workspace, served: Served, asked: FunnelAsked) -> FunnelResult:
+    """The answer over all history. Raises as `understood` does."""
+    question = understood(served.program, asked)
     with workspace.state.read() as view:
         identity = identity_today(view)
     lake = workspace.lake
@@ -69,13 +97,13 @@ def ask_funnel(workspace: Workspace, served: Served, asked: FunnelAsked) -> Funn
         lake.declare(served.property_types, served.personal_properties)
     return funnel(
         EmbeddedRunner(lake, identity=identity),
-        steps,
-        subject=asked.subject,
-        window_us=None if asked.window is None else window_us(asked.window),
-        start_us=_moment(asked.start, "start"),
-        end_us=_moment(asked.end, "end"),
-        breakdown=asked.breakdown,
-        ordered=asked.ordered,
+        question.steps,
+        subject=question.subject,
+        window_us=question.window_us,
+        start_us=question.start_us,
+        end_us=question.end_us,
+        breakdown=question.breakdown,
+        ordered=question.ordered,
     )
 
 

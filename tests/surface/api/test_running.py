@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import subprocess
@@ -92,7 +93,9 @@ def test_an_unknown_decision_is_not_found(served_bank: Any) -> None:
     assert served_bank.get("/api/decisions/nothing").status == 404
 
 
-def test_a_funnel_over_http_is_the_funnel_of_the_command_line(served_bank: Any) -> None:
+def test_a_funnel_over_http_is_the_funnel_of_the_command_line(
+    served_bank: Any, kernels: str
+) -> None:
     """One question, two doors, the same numbers."""
     asked = {
         "steps": [{"event": "bill_viewed"}, {"event": "bill_paid", "where": "amount_fen > 5000"}],
@@ -106,7 +109,8 @@ def test_a_funnel_over_http_is_the_funnel_of_the_command_line(served_bank: Any) 
         *("--step", "bill_paid:amount_fen > 5000", "--window", "7d", "--by", "bill_kind"),
         *("-w", str(served_bank.workspace.folder), "--json"),
     ]
-    done = subprocess.run(command, capture_output=True, check=True)
+    environment = os.environ | {"NUMBA_CACHE_DIR": kernels}
+    done = subprocess.run(command, capture_output=True, check=True, env=environment)
     assert json.loads(done.stdout) == over_http
     viewed, paid = (step["subjects"] for step in over_http["steps"])
     assert viewed > paid > 0

@@ -31,11 +31,9 @@ Dipper = Callable[..., Done]
 
 
 @pytest.fixture(scope="session")
-def dipper(pytestconfig: pytest.Config) -> Dipper:
+def dipper(kernels: str) -> Dipper:
     """Runs `dipper` with arguments; nobody watches, so that there are no bars and no colours."""
-    environment = dict(os.environ)
-    if pytestconfig.cache:
-        environment["NUMBA_CACHE_DIR"] = str(pytestconfig.cache.mkdir("kernels"))
+    environment = os.environ | {"NUMBA_CACHE_DIR": kernels}
 
     def run(*arguments: str | Path) -> Done:
         command = [sys.executable, "-m", "dipper.surface.cli.main", *map(str, arguments)]

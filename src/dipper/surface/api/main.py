@@ -24,7 +24,7 @@ def main() -> None:
     configure()
     workspace = Workspace(folder)
     app = build(workspace, system_clock)
-    app.state.platform.count_on()
+    app.state.platform.get_ready()
     serve = workspace.settings.serve
     uvicorn.run(
         app,

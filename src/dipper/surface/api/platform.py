@@ -18,9 +18,11 @@ from dipper.app.served import Programs, Served
 from dipper.app.workspace import Workspace
 from dipper.engine.ports import StateReader
 from dipper.kit.clock import Clock
+from dipper.profile.subject import load_subject
 from dipper.surface.conservation import Conservation
 from dipper.surface.explaining import now_of, served_by
 from dipper.surface.status import Health, health_of
+from dipper.surface.worker.projector import CURRENT
 
 COUNT_AT_ONCE = 200_000
 
@@ -68,11 +70,16 @@ class Platform:
         self.conservation.catch_up(COUNT_AT_ONCE)
         return self.conservation
 
-    def count_on(self) -> None:
-        """Count the whole log once, beside everything else."""
-        threading.Thread(target=self._count, name="conservation", daemon=True).start()
+    def get_ready(self) -> None:
+        """Do beside everything else what the first who asks would have to wait for."""
+        threading.Thread(target=self._get_ready, name="get-ready", daemon=True).start()
 
-    def _count(self) -> None:
+    def _get_ready(self) -> None:
+        """Compile program and kernels, then count the whole log once."""
+        with self.workspace.state.read() as view:
+            if view.get("meta", CURRENT) is not None:
+                table = served_by(view, self.programs).tag_table
+                load_subject(view, table, ["login:nobody"], 0)
         while not self.conservation.catch_up(COUNT_AT_ONCE):
             continue
 

@@ -153,7 +153,7 @@ ROLES = (
         "shop", "organisation", "till_report", "shop_loan",
         ("老街面馆", "Old Street Noodles"),
         ("一家小店，由店主代为操作", "a small shop; its keeper acts for it"),
-        "sale", _in("busy_shops"), _has("sales_7d"),
+        "sale", _in("busy_shops"), _has("largest_sale_30d"),
     ),
 )  # fmt: skip
 
@@ -172,11 +172,11 @@ class Cast:
         """Role name -> figure, for the roles that somebody can play."""
         if not self._figures or self._program != reading.served.current.program:
             self._program = reading.served.current.program
-            self._figures = _find(reading)
-            if "shop" in self._figures:
-                shop = self._figures["shop"]
-                operator = _operator(self._bank, reading, shop.text)
-                self._figures["shop"] = replace(shop, operator=operator)
+            found = _find(reading)
+            if "shop" in found:
+                operator = _operator(self._bank, found["shop"].text)
+                found["shop"] = replace(found["shop"], operator=operator)
+            self._figures = found
         return self._figures
 
     def figure(self, reading: Reading, name: str) -> Figure:
@@ -258,7 +258,7 @@ def _server_id(reading: Reading, found: Gathered) -> str | None:
     return next((text for text in found.ids() if id_type(text) in types), None)
 
 
-def _operator(bank: Platform, reading: Reading, shop: str) -> str:
+def _operator(bank: Platform, shop: str) -> str:
     """Who last acted for an organisation, by the lake; empty where nobody ever did."""
     column = Column("operator", "operator", "text")
     literal = "'" + shop.replace("'", "''") + "'"
