@@ -194,6 +194,7 @@ def test_money_and_moments_are_written_as_the_language_does() -> None:
     assert ZH.money(123_456_700) == "¥123.46 万"
     assert EN.money(123_456_700) == "¥1,234,567"
     assert ZH.money(99_999_900) == "¥999,999"
+    assert (EN.fine_money(-59.6), ZH.fine_money(1_234_567)) == ("-¥0.60", "¥12,345.67")
     assert (ZH.money(None), ZH.percent(None), ZH.number(None)) == ("—", "—", "—")
     assert ZH.moment(1_795_000_000_000_000) == "2026-11-18 19:06"
     assert (EN.number(0.1234), EN.number(1234.5), EN.percent(0.5)) == ("0.12", "1,234", "50.0 %")

@@ -231,7 +231,8 @@ def _choices(means: Mapping[str, float], words: Words) -> str | None:
         ("best", words("最优可得", "best achievable"), charts.GOOD),
     )
     rows = [
-        Bar(label, means[name], f"¥{means[name] / 100:,.2f}", color) for name, label, color in named
+        Bar(label, means[name], words.fine_money(means[name]), color)
+        for name, label, color in named
     ]
     title = words("各种选法的真实期望价值", "true expected value of each way to choose")
     return charts.bars(title, rows, width=HALF, end=64)

@@ -51,6 +51,11 @@ class Words:
             return f"¥{amount_fen / WAN_FEN:,.2f} 万"
         return f"¥{amount_fen / 100:,.0f}"
 
+    def fine_money(self, amount_fen: float) -> str:
+        """Money to the 分, for what is worth less than a yuan."""
+        sign = "-" if amount_fen < 0 else ""
+        return f"{sign}¥{abs(amount_fen) / 100:,.2f}"
+
     def moment(self, time_us: int) -> str:
         """A moment in the bank's zone, to the minute."""
         return to_datetime(time_us).astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
