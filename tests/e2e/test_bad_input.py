@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
         bank.server.start()
     try:
         yield bank
+        _wait_for_lake(bank)
     finally:
         bank.server.stop()
     log = (bank.workspace.folder.parent / "server.log").read_text("utf-8")
@@ -107,6 +109,14 @@ def bank(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
     files = bank.workspace.failed_events.files()
     kept = sum(pq.ParquetFile(path).metadata.num_rows for path in files)
     assert kept == len(bank.failed())
+
+
+def _wait_for_lake(bank: Bank) -> None:
+    """Until the lake has what the log has now: a busy worker stops before it has caught up."""
+    end = bank.workspace.log.reader().end(0)
+    deadline = time.monotonic() + 60
+    while bank.workspace.lake.positions().get(0, 0) < end and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 @pytest.fixture(autouse=True)
