@@ -25,7 +25,7 @@ from dipper.surface.demo.floors import disk_floors
 from dipper.surface.demo.live_plan import STEPS
 from dipper.surface.demo.report_detail import detail
 from dipper.surface.demo.report_facts import ReportFacts, read_facts
-from dipper.surface.demo.truth import Choices, judge
+from dipper.surface.demo.truth import judge
 
 LAST_QUARTER = STEPS - STEPS // 8
 """The first step of the last quarter of the second day."""
@@ -193,6 +193,3 @@ def _run(
         "stored_before_kill": run.stored_before_kill,
         "floors": dict(floors),
     }
-
-
-__all__ = ["LAST_QUARTER", "Choices", "RunFacts", "report_data", "speeds"]

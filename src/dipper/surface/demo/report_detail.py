@@ -213,7 +213,7 @@ def _org_units(facts: ReportFacts) -> dict[str, Any]:
     rows = {} if table is None else {str(key): row for key, row in table.rows.items()}
     branches = ancestors_at(
         "branch",
-        {unit: row.get("parent") for unit, row in rows.items()},
+        {unit: str(row.get("parent") or "") for unit, row in rows.items()},
         {unit: str(row.get("level")) for unit, row in rows.items()},
     )
     worth = values_of(facts.served.program)
@@ -221,7 +221,7 @@ def _org_units(facts: ReportFacts) -> dict[str, Any]:
     def ranked(values: list[Value]) -> list[dict[str, Any]]:
         return [
             _value(value)
-            | {"title": {lang: rows[value.key].get(f"title_{lang}") for lang in ("zh", "en")}}
+            | {"title": {lang: str(rows[value.key][f"title_{lang}"]) for lang in ("zh", "en")}}
             for value in values
             if value.key in rows
         ]

@@ -12,7 +12,6 @@ from dipper.app.served import Programs, Served
 from dipper.app.workspace import Workspace
 from dipper.engine.embedded.history import History
 from dipper.engine.embedded.runner import EmbeddedRunner
-from dipper.engine.ports import Identity
 from dipper.experiment.arms import Shares
 from dipper.experiment.uplift import Readout
 from dipper.expr.parse import parse
@@ -26,7 +25,7 @@ from dipper.measure.funnels import funnels
 from dipper.measure.history import SUBJECT, Period
 from dipper.measure.lifecycle import Facts
 from dipper.measure.memberships import read_memberships
-from dipper.measure.openings import accounts, core_words, customer_since, openings
+from dipper.measure.openings import CoreWord, accounts, core_words, customer_since, openings
 from dipper.measure.portfolio import Evidence, Measured, Scenario, measure
 from dipper.measure.readout import read_out
 from dipper.measure.tagged import tagged_subjects
@@ -67,80 +66,100 @@ class ReportFacts:
 
 def read_facts(workspace: Workspace, period: Period) -> ReportFacts:
     """Read a workspace as it stands; `period` are the days whose decisions are measured."""
-    programs = Programs(workspace)
+    zone = workspace.settings.workspace.time_zone
     with workspace.state.read() as view:
-        served = served_by(view, programs)
+        served = served_by(view, Programs(workspace))
         identity = identity_today(view)
         remap, end_us = identity.remap, period.end_us
         tagged = tagged_subjects(view, served.tag_table, remap, end_us, KINDS)
     workspace.lake.declare(served.property_types, served.personal_properties)
+    runner = EmbeddedRunner(workspace.lake, identity=identity)
+    counted = declared_funnels(runner, served.program, period)
     history = History(workspace.lake, identity)
     try:
-        return _read(workspace, served, history, tagged, period, identity)
+        return _Reading(history, served, tagged, period, zone).facts(counted)
     finally:
         history.close()
 
 
-def _read(
-    workspace: Workspace,
-    served: Served,
-    history: History,
-    tagged: frozenset[str],
-    period: Period,
-    identity: Identity,
-) -> ReportFacts:
-    program = served.program
-    zone = workspace.settings.workspace.time_zone
-    stored = read_decisions(history, period)
-    words = core_words(history, period.end_us)
-    since = customer_since(words)
-    opened = openings(words, period)
-    done = decided(stored, {name: spec.product for name, spec in program.of("offer").items()})
-    policies = program.of(Policy)
-    windows_us = {name: spec.window_us for name, spec in policies.items()}
-    matching = match(opened, done, windows_us)
-    month = Period(period.end_us - 30 * DAY_US, period.end_us)
-    given = consents(history, month)
-    seen = activity(history, period.end_us, zone, applications(program))
-    had = accounts(words, served.product_lines)
-    facts = {
-        kind: people(kind, seen, given.given, tagged, had, since, period.start_us) for kind in KINDS
-    }
-    shares = experiments(program)
-    evidence = Evidence(
-        period=period,
-        facts={(kind, one.subject): one for kind in KINDS for one in facts[kind]},
-        activity=in_scenarios(history, period.end_us),
-        decisions=done,
-        openings=opened,
-        matched=matching.rows,
-        customer_since=since,
-        value_of=values_of(program),
-        shares=shares,
-        withdrawn=given.withdrawn,
-        key_groups=elders(history, period.end_us),
-        known_kinds=frozenset({"person"}),
-    )
-    members = read_memberships(history, period.end_us)
-    return ReportFacts(
-        served=served,
-        period=period,
-        stored=stored,
-        segments=[members.at(one.subject, one.trace.now_us) for one in stored],
-        outcomes=read_outcomes(history, period),
-        decisions=done,
-        openings=opened,
-        matching=matching,
-        people=facts,
-        visitors=visitors(history, period.end_us),
-        assessments=assessments(history, len(facts["person"]), period.end_us, zone),
-        experiments=read_out(done, opened, since, period, shares),
-        windows_us=windows_us,
-        scenarios=measure(scenarios(program), evidence),
-        funnels=declared_funnels(
-            EmbeddedRunner(workspace.lake, identity=identity), program, period
-        ),
-    )
+@dataclass(frozen=True)
+class _Reading:
+    """One reading of history."""
+
+    history: History
+    served: Served
+    tagged: frozenset[str]
+    period: Period
+    zone: str
+
+    def facts(self, counted: Mapping[str, tuple[tuple[str, int], ...]]) -> ReportFacts:
+        """Everything; `counted` are the declared funnels."""
+        history, program, period = self.history, self.served.program, self.period
+        stored = read_decisions(history, period)
+        words = core_words(history, period.end_us)
+        members = read_memberships(history, period.end_us)
+        windows_us = {name: spec.window_us for name, spec in program.of(Policy).items()}
+        products = {name: spec.product for name, spec in program.of("offer").items()}
+        done, opened = decided(stored, products), openings(words, period)
+        matching = match(opened, done, windows_us)
+        everybody, withdrawn = self._people(words)
+        evidence = self._evidence(words, done, matching, everybody, withdrawn)
+        persons = everybody["person"]
+        return ReportFacts(
+            served=self.served,
+            period=period,
+            stored=stored,
+            segments=[members.at(one.subject, one.trace.now_us) for one in stored],
+            outcomes=read_outcomes(history, period),
+            decisions=done,
+            openings=opened,
+            matching=matching,
+            people=everybody,
+            visitors=visitors(history, period.end_us),
+            assessments=assessments(history, len(persons), period.end_us, self.zone),
+            experiments=read_out(done, opened, customer_since(words), period, evidence.shares),
+            windows_us=windows_us,
+            scenarios=measure(scenarios(program), evidence),
+            funnels=counted,
+        )
+
+    def _people(self, words: list[CoreWord]) -> tuple[dict[str, list[Facts]], frozenset[Whose]]:
+        """The facts of each kind of subject, and who withdrew a consent within 30 days."""
+        period, program = self.period, self.served.program
+        month = Period(period.end_us - 30 * DAY_US, period.end_us)
+        given = consents(self.history, month)
+        seen = activity(self.history, period.end_us, self.zone, applications(program))
+        had = accounts(words, self.served.product_lines)
+        since = customer_since(words)
+        found = {
+            kind: people(kind, seen, given.given, self.tagged, had, since, period.start_us)
+            for kind in KINDS
+        }
+        return found, given.withdrawn
+
+    def _evidence(
+        self,
+        words: list[CoreWord],
+        done: list[Decided],
+        matching: Matching,
+        everybody: Mapping[str, list[Facts]],
+        withdrawn: frozenset[Whose],
+    ) -> Evidence:
+        program, end_us = self.served.program, self.period.end_us
+        return Evidence(
+            period=self.period,
+            facts={(kind, one.subject): one for kind in KINDS for one in everybody[kind]},
+            activity=in_scenarios(self.history, end_us),
+            decisions=done,
+            openings=[row.opening for row in matching.rows],
+            matched=matching.rows,
+            customer_since=customer_since(words),
+            value_of=values_of(program),
+            shares=experiments(program),
+            withdrawn=withdrawn,
+            key_groups=elders(self.history, end_us),
+            known_kinds=frozenset({"person"}),
+        )
 
 
 def applications(program: Program) -> list[str]:
