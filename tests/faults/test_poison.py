@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +15,18 @@ import pytest
 from dipper.app.init import init_workspace
 from dipper.app.programs import prepare
 from dipper.app.workspace import Workspace
+from dipper.collect.counts import Counts
 from dipper.collect.subjects import partition_of
 from dipper.engine.ports import Entry, Position, Record
 from dipper.engine.record import CONTROL_DECODER, EVENT_ENCODER, Event, RecordKind
 from dipper.kit.clock import SECOND_US
+from dipper.profile.segments import read_standing
 from dipper.profile.subject import load_subject
 from dipper.surface.append import AsWriter
 from dipper.surface.applying import apply
 from dipper.surface.conservation import Conservation
 from dipper.surface.replaying import rebuild_state, replay
+from dipper.surface.worker.projector import _blaming_the_record
 from dipper.surface.worker.worker import Worker
 
 NOW_US = 1_790_000_000 * SECOND_US
@@ -197,6 +201,83 @@ def test_a_record_that_kills_the_process_is_found_and_quarantined(bank: Bank) ->
     assert (found["partition"], found["offset"]) == poison
     assert found["reason"] == "the projector died over it"
     assert {bank.bills(worker, person) for person in "ABCD"} == {2}
+
+
+class BreakingTick:
+    """Stands before the ticks, and breaks (or dies) over that of one moment."""
+
+    def __init__(self, worker: Worker, now_us: int, fault: type[BaseException]) -> None:
+        self._tick = worker.projector._tick
+        self._now_us, self._fault = now_us, fault
+        worker.projector._tick = self  # type: ignore[method-assign,assignment]
+
+    def __call__(self, served: Any, now_us: int, is_sound: bool) -> Any:
+        if now_us == self._now_us and is_sound:
+            with _blaming_the_record():
+                raise self._fault
+        return self._tick(served, now_us, is_sound)
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError, Killed])
+def test_a_tick_that_breaks_is_quarantined(bank: Bank, fault: type[BaseException]) -> None:
+    """All partitions pass it, whether it raises or kills; what comes behind it counts."""
+    for person in "ABCD":
+        for number in range(3):
+            bank.pay(person, number)
+    bank.work(bank.worker())
+    bank.pay("E", 1)
+    poison_us = bank.now_us
+    while True:
+        worker = bank.worker()
+        BreakingTick(worker, poison_us, fault)
+        try:
+            bank.work(worker)
+            break
+        except Killed:
+            assert bank.now_us == poison_us
+    (found,) = bank.quarantined()
+    broke = "the projector died over it", "ZeroDivisionError while projecting"
+    assert found["reason"] == broke[fault is ZeroDivisionError]
+    for person in "ABCDE":
+        bank.pay(person, 9)
+    for number in range(3):
+        bank.pay("F", number)
+    bank.work(worker)
+    assert {bank.bills(worker, person) for person in "ABCD"} == {4}
+    served = worker.projector.served
+    assert served is not None
+    with bank.workspace.state.read() as view:
+        subject = load_subject(view, served.tag_table, ["customer_no:F"], bank.now_us)
+        assert view.get("touched", subject.key) is None
+        standing = view.get("segments", subject.key)
+    assert standing is not None
+    assert read_standing(standing).members == {"regular_payers"}
+    assert len(bank.quarantined()) == 1
+    found = replay(bank.workspace)
+    assert found["equal"], found
+
+
+def test_a_quarantine_that_is_said_twice_counts_once(bank: Bank) -> None:
+    """A worker that dies before it has passed the record says it again at its next start."""
+    poison = bank.pay("A", 1, BEYOND_US)
+    bank.pay("A", 2)
+    worker = bank.worker()
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    while not bank.quarantined():
+        if worker.notes.is_poison(poison):
+            worker.projector.step = die  # type: ignore[method-assign,assignment]
+        with contextlib.suppress(Killed):
+            worker.turn()
+    bank.work(bank.worker())
+    assert len(bank.quarantined()) == 2
+    with bank.workspace.log.reader() as reader:
+        counting = Conservation(reader)
+        counting.catch_up()
+        assert counting.by_source()["server"] == Counts(good=1, failed=1)
+    assert replay(bank.workspace)["equal"]
 
 
 def test_deaths_that_no_record_has_caused_quarantine_nothing(bank: Bank) -> None:

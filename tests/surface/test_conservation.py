@@ -79,6 +79,13 @@ def test_what_was_quarantined_is_failed(log: EmbeddedLog) -> None:
     assert counted(log) == {"web": Counts(1, 1, 0, 0)}
 
 
+def test_what_was_quarantined_twice_is_failed_once(log: EmbeddedLog) -> None:
+    """A worker that died between its word and the state says the same again."""
+    append(log, 0, good(), good())
+    append(log, 1, *[control("quarantined", partition=0, offset=1, reason="x")] * 2)
+    assert counted(log) == {"web": Counts(1, 1, 0, 0)}
+
+
 def test_an_erased_record_stays_counted(log: EmbeddedLog) -> None:
     """Its source is gone with it; the sum is the same."""
     append(log, 0, good(), failed(), good())

@@ -89,6 +89,21 @@ def tick(
     return Ticked(changes, step.announcements)
 
 
+def passed_over(reader: StateReader, now_us: int) -> Ticked:
+    """A tick that is quarantined: time goes on, and nobody is looked at.
+
+    Whoever waited for it waits no longer, else the next tick would meet the same subjects and break
+    over them again: they are looked at with their next event or timer.
+    """
+    timers = reader.scan("timers", b"", (now_us + 1).to_bytes(8, "big"))
+    changes: Changed = {
+        "meta": {LAST_TICK: pack_time(now_us)},
+        "touched": dict.fromkeys(touched_ids(reader)),
+        "timers": dict.fromkeys(timer for timer, _ in timers),
+    }
+    return Ticked(changes, [])
+
+
 class _Tick:
     """One tick from `before_us` (exclusive) to `now_us`."""
 

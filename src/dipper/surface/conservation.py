@@ -43,6 +43,7 @@ class Conservation:
         self._good: dict[str, int] = {}
         self._failed: dict[str, int] = {}
         self._silent: dict[str, Counts] = {}
+        self._quarantined: set[tuple[int, int]] = set()
 
     @property
     def behind(self) -> int:
@@ -113,7 +114,11 @@ class Conservation:
             self._quarantine(int(body["partition"]), int(body["offset"]))
 
     def _quarantine(self, partition: int, offset: int) -> None:
-        """Move a record from good to failed."""
+        """Move a record from good to failed, once: a worker that died after it had said so says
+        it again."""
+        if (partition, offset) in self._quarantined:
+            return
+        self._quarantined.add((partition, offset))
         (record,) = self._log.read(partition, offset, 1)
         if record.kind != RecordKind.EVENT:
             return

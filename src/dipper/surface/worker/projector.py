@@ -10,6 +10,7 @@ stays announced, because the announcements are records of the log.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -29,7 +30,7 @@ from dipper.profile.project import (
     project,
     runs,
 )
-from dipper.profile.tick import tick
+from dipper.profile.tick import Ticked, passed_over, tick
 
 CURRENT = b"current"
 NOW = b"virtual_now"
@@ -52,6 +53,16 @@ class ProjectionFailed(Exception):
         module = "" if found.__module__ == "builtins" else f"{found.__module__}."
         self.kind = f"{module}{found.__name__}"
         super().__init__(self.kind)
+
+
+@contextmanager
+def _blaming_the_record() -> Iterator[None]:
+    try:
+        yield
+    except (DipperError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise ProjectionFailed(error) from error
 
 
 class _Rebuilding(msgspec.Struct, frozen=True):
@@ -198,19 +209,14 @@ class Projector:
         self.touched_waiting += len(found.touched)
 
     def _project(self, records: Sequence[Record], served: Served) -> Projected:
-        with self._state.read() as view:
-            try:
-                return project(
-                    records,
-                    view,
-                    served.tag_table,
-                    erasure_key=self._erasure_key,
-                    skip=self.quarantined,
-                )
-            except (DipperError, OSError, MemoryError):
-                raise
-            except Exception as error:
-                raise ProjectionFailed(error) from error
+        with self._state.read() as view, _blaming_the_record():
+            return project(
+                records,
+                view,
+                served.tag_table,
+                erasure_key=self._erasure_key,
+                skip=self.quarantined,
+            )
 
     def _barrier(self, control: Control, run: Sequence[Record], done: Step) -> bool:
         """A record behind which another program or other tombstones hold; true for a rebuild."""
@@ -291,7 +297,7 @@ class Projector:
         try:
             self._fire(int(control.body["now_us"]), control.type == "clock", done)
         except Exception:
-            # Announcing may have failed: the tick is read again and fires then.
+            # It may be the gateway's fault or the tick's: the tick is read again and fires then.
             self._waiting.clear()
             raise
 
@@ -306,16 +312,16 @@ class Projector:
 
     def _fire(self, now_us: int, is_virtual: bool, done: Step) -> None:
         served = self.served
-        positions = {p: offset + 1 for p, (offset, _) in self._waiting.items()}
+        places = [Position(p, offset) for p, (offset, _) in self._waiting.items()]
+        positions = {p: offset + 1 for p, offset in places}
         changes: dict[str, dict[bytes, bytes | None]] = {}
         if served is not None:
-            with self._state.read() as view:
-                if now_us > last_tick(view):
-                    ticked = tick(view, served.tag_table, None, now_us)
-                    changes = ticked.changes
-                    missing = self._missing(ticked.announcements, positions)
-                    if missing and not self.is_rebuilding:
-                        self._announce(missing)
+            # A tick stands in every partition: quarantined in one, it is passed over in all.
+            ticked = self._tick(served, now_us, self.quarantined.isdisjoint(places))
+            changes = ticked.changes
+            missing = self._missing(ticked.announcements, positions)
+            if missing and not self.is_rebuilding:
+                self._announce(missing)
         meta = changes.setdefault("meta", {})
         if is_virtual:
             meta[NOW] = now_us.to_bytes(8, "big")
@@ -324,6 +330,15 @@ class Projector:
         self._waiting.clear()
         self.touched_waiting = 0
         done.ticked_us = now_us
+
+    def _tick(self, served: Served, now_us: int, is_sound: bool) -> Ticked:
+        with self._state.read() as view:
+            if now_us <= last_tick(view):
+                return Ticked({}, [])
+            if not is_sound:
+                return passed_over(view, now_us)
+            with _blaming_the_record():
+                return tick(view, served.tag_table, None, now_us)
 
     def _missing(self, announcements: list[Event], positions: dict[int, int]) -> list[Event]:
         """Those announcements that are not in the log between this tick and the next.
