@@ -69,6 +69,7 @@ class Person:
     consents: Mapping[str, ConsentState]
     assessment: Assessment | None
     caps: Mapping[str, int]
+    lots: Mapping[str, int]
     kind: str = "person"
     verified: bool = True
     erased: bool = False
@@ -172,6 +173,7 @@ def people(offers: list[Rule]) -> list[Person]:
                 assessment=Assessment(draw.randint(1, 5), NOW_US + 10**12),
                 caps={"week": draw.randint(0, 4)}
                 | {f"{n}_week": draw.randint(0, 3) for n in LINES},
+                lots={"learned": draw.randrange(1000)} if draw.random() < 0.5 else {},
             )
         )
     return found

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
+from decide_bank import bank
 
 from dipper.decide.explain import explain_on
 from dipper.decide.trace import encode
 from dipper.decide.waterfall import waterfall
 
 HERE = Path(__file__).parent
-
-
-def load_bank() -> ModuleType:
-    """The module of the small bank, once a process."""
-    if "decide_bank" not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            "decide_bank", HERE / "decide_bank" / "bank.py"
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["decide_bank"] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules["decide_bank"]
 
 
 def people(bank: Any, decider: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
@@ -52,7 +37,6 @@ def people(bank: Any, decider: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_explanations(language: str, golden: Callable[[Path, str], None]) -> None:
     """The sentences about typical decisions."""
-    bank = load_bank()
     decider, program, tables = bank.decider(), bank.program(), bank.tables()
     model = bank.published(decider)
     parts = []
@@ -65,7 +49,6 @@ def test_explanations(language: str, golden: Callable[[Path, str], None]) -> Non
 
 def test_trace(golden: Callable[[Path, str], None]) -> None:
     """The stored trace and its picture; hashes are left out, they change with every field."""
-    bank = load_bank()
     decider = bank.decider()
     model = bank.published(decider)
     person, fields = people(bank, decider)["young and careful"]

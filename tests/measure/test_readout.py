@@ -66,8 +66,8 @@ def test_who_was_a_customer_at_the_first_decision_is_an_existing_one() -> None:
     assert rows([DECISION], [before, OPENING], since, LIVE) == [Row("ann", "treated", True, True)]
 
 
-def test_another_draw_after_the_conversion_changes_nothing() -> None:
-    """The opening binds ids and brings another key; the subject stays where it was first."""
+def test_another_arm_after_the_conversion_changes_nothing() -> None:
+    """The opening binds ids that were in two arms; the subject stays where it was first."""
     after = replace(DECISION, decision_id="d2", arm="control", time_us=OPENING.time_us + 1)
     found = rows([DECISION, after], [OPENING], {ANN: OPENING.time_us}, LIVE)
     assert found == [Row("ann", "treated", False, True)]

@@ -105,3 +105,28 @@ def test_a_subject_needs_an_id(bank: Any) -> None:
     """No ids at all is the caller's error."""
     with bank.state.read() as reader, pytest.raises(ValueError, match="at least one id"):
         load_subject(reader, bank.table, [], START)
+
+
+def test_the_lot_of_the_first_decision_stays(bank: Any) -> None:
+    """Of a visitor's device that became a person's, of a login, whatever arrived first; each
+    policy has its own, and a later decision about the device is not the person's."""
+
+    def decide(at_us: int, policy: str, lot: int, **whose: str) -> Any:
+        properties = {"decision_id": f"D{at_us}{policy}", "policy": policy, "lot": lot}
+        return bank.event("decision_made", at_us, properties=properties, trust="engine", **whose)
+
+    bank.project(decide(START + 5, "p", 500, person="C1"), decide(START + 6, "q", 600, person="C1"))
+    assert bank.subject("C1").lots == {"p": 500, "q": 600}
+    bank.project(
+        bank.event("subject_bound", START + 9, person="C1", properties={"other_id": "login:a"}),
+        decide(START + 7, "q", 700, person="login:a"),
+        decide(START + 3, "p", 300, person="login:a"),
+    )
+    assert bank.subject("C1").lots == bank.subject("login:a").lots == {"p": 300, "q": 600}
+    bank.project(
+        decide(START + 2, "p", 200, person="device:d"),
+        bank.event("page_opened", START + 8, person="C1", device="d"),
+        bank.event("page_opened", START + 10, person="C2", device="d"),
+    )
+    assert bank.subject("C1").lots == {"p": 200, "q": 600}
+    assert bank.subject("C2").lots == {}

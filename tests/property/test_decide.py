@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
+from decide_bank import bank
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,21 +20,6 @@ from dipper.profile.assessments import Assessment
 from dipper.profile.consents import ConsentState
 from dipper.spec.program import Program
 
-BANK = Path(__file__).parents[1] / "golden" / "decide_bank" / "bank.py"
-
-
-def load_bank() -> ModuleType:
-    """The module of the small bank, once a process."""
-    if "decide_bank" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("decide_bank", BANK)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["decide_bank"] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules["decide_bank"]
-
-
-bank = load_bank()
 NOW_US = bank.NOW_US
 DECIDER = bank.decider()
 MODEL = bank.published(DECIDER)
@@ -201,7 +183,7 @@ def test_order_of_specs(random: Any, person: Any, ask: dict[str, Any]) -> None:
 @RELAXED
 @given(people, asks)
 def test_arms_differ_in_what_is_given_alone(person: Any, ask: dict[str, Any]) -> None:
-    """All arms run all gates and the ranker: their traces differ only in key, arm and gift."""
+    """All arms run all gates and the ranker: their traces differ only in key, lot, arm and gift."""
     policy = DECIDER.place("result").policy
     ask = {**ask, "placement": "result"}
     traces = [
@@ -209,7 +191,8 @@ def test_arms_differ_in_what_is_given_alone(person: Any, ask: dict[str, Any]) ->
         for arm in ("treated", "control", "placebo")
     ]
     same = [
-        msgspec.structs.replace(trace, subject="", arm="", offers=(), would=()) for trace in traces
+        msgspec.structs.replace(trace, subject="", arm="", lot=None, offers=(), would=())
+        for trace in traces
     ]
     assert same[0] == same[1] == same[2]
     assert traces[1].would == traces[0].offers

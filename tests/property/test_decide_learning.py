@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from decide_bank import bank
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dipper.decide.learning import choice_of, learner_of
 from dipper.kit.clock import DAY_US
 
-BANK = Path(__file__).parents[1] / "golden" / "decide_bank" / "bank.py"
-
-
-def load_bank() -> ModuleType:
-    """The module of the small bank, once a process."""
-    if "decide_bank" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("decide_bank", BANK)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["decide_bank"] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules["decide_bank"]
-
-
-bank = load_bank()
 DECIDER = bank.decider()
 PERSON = bank.Person(key=bank.key_in("treated", DECIDER.place("result").policy))
 CHOICES = [

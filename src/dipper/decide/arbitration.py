@@ -29,7 +29,7 @@ from dipper.decide.trace import (
     pack_probabilities,
     pack_scores,
 )
-from dipper.experiment.arms import Arm, assign
+from dipper.experiment.arms import Arm, arm_of, draw_lot
 from dipper.kit.errors import NotFound, did_you_mean
 from dipper.spec.program import Program
 
@@ -51,6 +51,7 @@ class Moment(NamedTuple):
     is_personalised: bool
     subject: str
     arm: Arm
+    lot: int | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Decider:
         )
         # Who asked to be forgotten is served like a stranger, and is in no experiment.
         key = "" if subject.erased else subject.key.hex()
+        lot = _lot(subject, key, place.policy.name) if key else None
         moment = Moment(
             decision_id,
             now_us,
@@ -98,7 +100,8 @@ class Decider:
             min(request.limit or place.placement.limit, place.placement.limit),
             request.personalised,
             key,
-            assign(key, place.policy.name, place.shares) if key else "treated",
+            "treated" if lot is None else arm_of(lot, place.shares),
+            lot,
         )
         return self.answer(place, values, moment, published)
 
@@ -136,6 +139,7 @@ class Decider:
             policy=place.policy.name,
             subject=moment.subject,
             arm=moment.arm,
+            lot=moment.lot,
             program=self.program,
             tables=dict(self.tables),
             model=published.hash if published is not None else "",
@@ -168,6 +172,12 @@ def compile_decider(
     places = compile_places(program, tables, gates or built_in(), rankers or built_in_rankers())
     read = {name: tables[name].hash for name in TABLES_READ if name in tables}
     return Decider(program.hash, read, places)
+
+
+def _lot(subject: Subject, key: str, policy: str) -> int:
+    """That of the first decision, whoever the subject was then; else one drawn now."""
+    kept = subject.lots.get(policy)
+    return draw_lot(key, policy) if kept is None else kept
 
 
 def _ranked(

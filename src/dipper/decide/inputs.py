@@ -56,7 +56,8 @@ class Subject(Protocol):
     """What a decision may know of a subject; `dipper.profile.subject.Subject` is one.
 
     `tags` and `caps` have an entry for each tag and cap of the program; `traits` are attributes
-    from believed sources; `holdings` are open ones.
+    from believed sources; `holdings` are open ones; `lots` has that of each policy (by
+    `experiment.arms`) which has decided about it.
     """
 
     @property
@@ -81,6 +82,8 @@ class Subject(Protocol):
     def assessment(self) -> Assessment | None: ...
     @property
     def caps(self) -> Mapping[str, int]: ...
+    @property
+    def lots(self) -> Mapping[str, int]: ...
 
 
 @dataclass(frozen=True)

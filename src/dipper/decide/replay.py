@@ -49,6 +49,7 @@ def replay_on(decider: Decider, trace: Trace, published: Published | None = None
         trace.personalised,
         trace.subject,
         cast(Arm, trace.arm),
+        trace.lot,
     )
     return decider.answer(place, values, moment, published)
 

@@ -38,7 +38,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     and `probabilities` (float16, for the first slot) are little-endian, of the ranked candidates in
     the order by name. `offers` was given; `would` is what the ranker chose where the arm gave
     something else. `passed` counts offers but not placebos. `subject` is the key in hex, empty when
-    the decision must name nobody. `model` is empty before there is one.
+    the decision must name nobody. `lot` is what its arm follows from: of the first decision of the
+    policy about the subject, whichever key it had then. `model` is empty before there is one.
     """
 
     version: int
@@ -64,6 +65,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     scores: bytes = b""
     probabilities: bytes = b""
     personalised: bool = True
+    lot: int | None = None
 
 
 _ENCODER = msgspec.json.Encoder()

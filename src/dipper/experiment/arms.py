@@ -1,9 +1,10 @@
-"""Which arm of a policy a subject is in, from a hash and nothing else.
+"""Which arm of a policy a subject is in: by a lot that a hash draws once.
 
-No table of assignments has to be kept, replayed or merged: whoever knows subject, policy and
-shares computes the arm again. The arms are stretches of [0, 1000) with control at the low end,
-placebo at the high end and treated between them. So a larger control share only moves subjects
-out of treated, and never one between control and placebo.
+The lot is a number from 0 to 999. A subject that nobody has decided about draws it from its key and
+the policy's name; each decision stores it, and it stays the subject's although a merge of ids
+brings another key. The arms are stretches of the lots with control at the low end, placebo at the
+high end and treated between them. So a larger control share only moves subjects out of treated, and
+never one between control and placebo.
 """
 
 from __future__ import annotations
@@ -44,15 +45,24 @@ class Shares:
         return {"treated": self.treated, "control": self.control, "placebo": self.placebo}
 
 
-def assign(subject: str, policy: str, shares: Shares) -> Arm:
-    """The arm of a subject under a policy.
+def draw_lot(subject: str, policy: str) -> int:
+    """The lot, 0 to 999, of a subject about which a policy has not decided yet.
 
     `subject` is the key of the verified subject, of the device before there is one. Policies
     draw independently of each other: the name of the policy is part of the hash.
     """
-    place = unit_interval("arm", policy, subject) * WHOLE
-    if place < shares.control:
+    return int(unit_interval("arm", policy, subject) * WHOLE)
+
+
+def arm_of(lot: int, shares: Shares) -> Arm:
+    """The arm of a lot."""
+    if lot < shares.control:
         return "control"
-    if place >= WHOLE - shares.placebo:
+    if lot >= WHOLE - shares.placebo:
         return "placebo"
     return "treated"
+
+
+def assign(subject: str, policy: str, shares: Shares) -> Arm:
+    """The arm of a subject under a policy that decides about it for the first time."""
+    return arm_of(draw_lot(subject, policy), shares)

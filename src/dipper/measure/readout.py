@@ -5,9 +5,10 @@ counted in the arm of that decision, whether or not anything was looked at, and 
 afterwards, by any channel, has converted. Everything is fixed before the offer could work, so that
 treated and control differ by the draw alone.
 
-An opening may bring two ids together and with them a new draw; what is decided afterwards is in
-another arm perhaps, but the subject had converted by then and stays where it was first. Who was in
-two arms before that leaves the readout (`experiment.uplift` counts them).
+Where ids that were decided about apart turn out to be one subject, deciding goes on in the earlier
+arm; who was in two arms leaves the readout (`experiment.uplift` counts them). Not so for what was
+decided after the conversion: an opening itself may bring ids together, and leaving out those who
+opened would bias the readout.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from dipper.kit.errors import Unavailable
 from dipper.profile.consents import Consent, later_of
 from dipper.profile.evaluation import NOTHING_KNOWN, Known
 from dipper.profile.holdings import Holding, held, merged
-from dipper.profile.id_state import Facts, Header, read_facts, read_header, records_at
+from dipper.profile.id_state import Assigned, Facts, Header, read_facts, read_header, records_at
 from dipper.profile.identity import Key, Link, Ownership, component, surviving
 from dipper.profile.tags import TagTable, family_of
 from dipper.profile.traits import values_of
@@ -89,6 +89,19 @@ class Gathered(NamedTuple):
             for _, facts, ownership in self.devices
         ]
         return later_of(parts)
+
+    def lots(self) -> Mapping[str, int]:
+        """policy -> the lot of its first decision, those about its devices before included."""
+        own = frozenset(self.keys)
+        first: dict[str, Assigned] = {}
+        for facts in self.facts:
+            for policy, assigned in facts.assigned.items():
+                first[policy] = min(assigned, first.get(policy, assigned))
+        for _, facts, ownership in self.devices:
+            for policy, assigned in facts.assigned.items():
+                if ownership.at(assigned[0]) in own:
+                    first[policy] = min(assigned, first.get(policy, assigned))
+        return {policy: assigned[3] for policy, assigned in first.items()}
 
     def known(self, lines: Mapping[str, str]) -> Known:
         """What conditions read beside the records."""

@@ -139,7 +139,8 @@ def _assessed(batch: Batch, event: Event, at: Position, key: OrderKey, works: li
 
 
 def _decided(batch: Batch, event: Event, at: Position, key: OrderKey, works: list[IdWork]) -> None:
-    decision_id = decode_properties(event.properties).get("decision_id")
+    properties = decode_properties(event.properties)
+    decision_id, policy, lot = map(properties.get, ("decision_id", "policy", "lot"))
     if event.trust != "engine" or not isinstance(decision_id, str) or not works:
         batch.failed.append((at, "decision_made needs the engine, a decision_id and a subject"))
         return
@@ -151,6 +152,11 @@ def _decided(batch: Batch, event: Event, at: Position, key: OrderKey, works: lis
         if decided not in work.facts.decisions:
             work.is_changed = True
             work.facts.decisions = sorted([*work.facts.decisions, decided])[-DECISIONS_MAX:]
+        if isinstance(policy, str) and isinstance(lot, int):
+            known, assigned = work.facts.assigned.get(policy), (*key, lot)
+            if known is None or assigned < known:
+                work.is_changed = True
+                work.facts.assigned[policy] = assigned
 
 
 def _turned(batch: Batch, event: Event, at: Position, key: OrderKey, works: list[IdWork]) -> None:

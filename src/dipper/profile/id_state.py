@@ -46,6 +46,9 @@ NEVER_US = -(2**63)
 Decided = tuple[int, int, int, str]
 """Order key and id of a decision."""
 
+Assigned = tuple[int, int, int, int]
+"""Order key of a policy's first decision, and the lot (0 to 999) that its arm followed from."""
+
 
 class Facts(msgspec.Struct, array_like=True):
     """What is known of an id beside its records."""
@@ -60,6 +63,7 @@ class Facts(msgspec.Struct, array_like=True):
     assessment: Assessed | None = None
     decisions: list[Decided] = []
     texts: dict[int, str] = {}
+    assigned: dict[str, Assigned] = {}
 
     def to_bytes(self) -> bytes:
         """Equal facts give equal bytes, whatever came first."""
@@ -89,7 +93,7 @@ class Facts(msgspec.Struct, array_like=True):
         return not (self.links or self.devices or self.bindings)
 
 
-_MAPPINGS = ("links", "traits", "consents", "accounts", "texts")
+_MAPPINGS = ("links", "traits", "consents", "accounts", "texts", "assigned")
 _ENCODE = msgspec.msgpack.Encoder().encode
 decode_facts = msgspec.msgpack.Decoder(Facts).decode
 

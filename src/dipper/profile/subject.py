@@ -24,8 +24,9 @@ class Subject:
     """Who it is and what is known at one moment.
 
     `key` is the hash of the id that names it. `verified`: a believed source has named one of its
-    ids (a device alone never is). `caps` are contacts in each cap's window. `erased` is for the
-    caller to set who knows the key of the tombstones. A stranger has no `last_time_us`.
+    ids (a device alone never is). `caps` are contacts in each cap's window, `lots` what the arm
+    follows from under each policy that has decided about it. `erased` is for the caller to set who
+    knows the key of the tombstones. A stranger has no `last_time_us`.
     """
 
     key: Key
@@ -39,6 +40,7 @@ class Subject:
     consents: Mapping[str, ConsentState]
     assessment: Assessment | None
     caps: Mapping[str, int]
+    lots: Mapping[str, int]
     erased: bool
     last_time_us: int | None
 
@@ -93,6 +95,7 @@ def subject_of(found: Gathered, table: TagTable, now_us: int, is_erased: bool = 
         consents=states_of(found.consents()),
         assessment=latest(facts.assessment for facts in found.facts),
         caps={name: values[f"cap.{name}"] for name in kind.cap_names},
+        lots=found.lots(),
         erased=is_erased,
         last_time_us=None if found.last_us == NEVER_US else found.last_us,
     )

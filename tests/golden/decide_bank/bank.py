@@ -61,6 +61,7 @@ class Person:
     caps: Mapping[str, int] = field(
         default_factory=lambda: {"all_week": 0, "wealth_week": 0, "autopay_month": 0}
     )
+    lots: Mapping[str, int] = field(default_factory=dict)
 
     def but(self, **changes: Any) -> Person:
         """The same person with other fields."""

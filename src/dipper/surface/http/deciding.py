@@ -31,6 +31,7 @@ from dipper.kit.clock import Clock
 from dipper.kit.errors import BadInput, DipperError, Forbidden, NotFound, Unavailable
 from dipper.kit.ids import new_id, subject_id
 from dipper.kit.limits import CONSENT_WAIT_S, DECIDE_BODY_MAX
+from dipper.profile.identity import id_type, surviving
 from dipper.profile.subject import Subject, load_subject
 from dipper.surface.http.appends import Appends
 from dipper.surface.http.body import Bodies, Gone, Receive, Send, TooLarge
@@ -161,7 +162,7 @@ class Deciding:
             decision_id,
             self._published(place.policy.name),
         )
-        subjects = {} if subject.erased else _roles(subject, ids)
+        subjects = {} if subject.erased else roles_of(subject, ids)
         event = Event(
             event="decision_made",
             message_id=decision_id,
@@ -217,7 +218,7 @@ class Deciding:
             request,
             trace,
             self._versions_of(trace).decider,
-            subjects=dict(decided.subjects),
+            subjects=_holder(decided.subjects),
             source=who.source.name,
             trust=who.source.trust,
             received_us=now_us,
@@ -297,10 +298,19 @@ def _ids(request: DecideRequest) -> list[str]:
         raise BadInput(str(error), where="body.ids") from error
 
 
-def _roles(subject: Subject, ids: list[str]) -> dict[str, str]:
-    """The ids of a decision by role: the subject's own under its kind."""
+def roles_of(subject: Subject, ids: list[str]) -> dict[str, str]:
+    """The ids of a decision by role: the subject's own, and the device that it was found by."""
     own = next((text for text in ids if text in subject.ids), None)
-    return {subject.kind: own or ids[0]}
+    if own is not None:
+        return {subject.kind: own}
+    device = next(text for text in ids if id_type(text) == "device")
+    return {subject.kind: surviving(subject.ids), "device": device}
+
+
+def _holder(subjects: Mapping[str, str]) -> dict[str, str]:
+    """Whom an outcome is about: the device may be somebody else's by now, and must bind nobody."""
+    own = {role: text for role, text in subjects.items() if role != "device"}
+    return own or dict(subjects)
 
 
 def _require_bound(who: Caller, ids: list[str], placement: str) -> None:
