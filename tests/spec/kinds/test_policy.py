@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 from dipper.decide.rank import exploration
+from dipper.decide.rank.ranker import Outcomes
 from dipper.decide.rank.registry import built_in
 from dipper.spec.kinds.policy import EXPLORATIONS, RANKERS, Exploration
 
@@ -40,14 +44,38 @@ def test_features_are_inputs_in_scope(found, write) -> None:
     )
 
 
-def test_a_linear_ranker_without_features_is_a_warning(codes, write) -> None:
-    """It can only learn what is best for everybody."""
-    assert codes(policy(write, ranker="linear")) == ["linear_without_features"]
+def test_a_ranker_without_features_is_a_warning(codes, found, write) -> None:
+    """It can only learn what is best for everybody; segment_best needs segments for more."""
+    assert codes(policy(write, ranker="linear")) == ["ranker_without_features"]
+    (finding,) = found(policy(write, ranker="segment_best"))
+    assert (finding.code, finding.hint) == (
+        "ranker_without_features",
+        "Name segments among its features, or use single_best.",
+    )
 
 
-def test_features_that_nobody_reads_are_a_warning(codes, write) -> None:
-    """A random ranker reads none."""
-    assert codes(policy(write, features=["person.age"])) == ["features_unread"]
+@pytest.mark.parametrize("ranker", RANKERS)
+def test_the_check_warns_of_exactly_what_a_ranker_does_not_read(found, write, ranker) -> None:
+    """Each feature is either learned from or found to be unread."""
+    features = ["person.age", "segment.regular_payers", "tag.bills_paid_30d"]
+    unread = {
+        finding.path[1]
+        for finding in found(policy(write, ranker=ranker, features=features))
+        if finding.code == "feature_unread"
+    }
+    learner = built_in()[ranker].learner(("1", *features))
+    draw = np.random.default_rng(1)
+    x = draw.normal(1.0, 1.0, (200, 4))
+    x[:, 0] = 1.0
+    learner.add(Outcomes(x, ["a"] * 200, draw.random(200), np.ones(200)))
+    learned_from = learner.model().weights.any(axis=0)
+    assert unread == {place for place in range(3) if not learned_from[place + 1]}
+
+
+def test_segment_best_learns_from_the_segments_among_its_features(codes, write) -> None:
+    """With one there is nothing to find."""
+    features = ["segment.regular_payers"]
+    assert codes(policy(write, ranker="segment_best", features=features)) == []
 
 
 def test_a_policy_rewards_something(codes, write) -> None:

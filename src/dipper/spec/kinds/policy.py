@@ -3,6 +3,9 @@
 A ranker orders them by what it has learned from outcomes; exploration keeps it learning and its
 probabilities logged; shares split people by a hash into those who get its choice (treated), those
 who get nothing (control) and those who get the placebo, so that the effect can be proved.
+
+`linear` learns from all `features`. `segment_best` learns the best offer of each segment that
+stands among the `features`, and from nothing else; `single_best` and `random` read none.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from dipper.spec.finding import Finding, unknown_word, warning, window_findings
 RANKERS = ("linear", "random", "single_best", "segment_best")
 EXPLORATIONS = ("inverse_gap", "epsilon")
 
-LEARNS_FROM_FEATURES = "linear"
+# Which features a ranker reads: those that begin so. What has no line here reads none.
+READS = {"linear": "", "segment_best": "segment."}
 
 InputName = Annotated[
     str,
@@ -67,7 +71,9 @@ class Policy(Spec):
     approver = "managing"
 
     ranker: Name = Field(description="linear, random, single_best, segment_best")
-    features: tuple[InputName, ...] = Field(default=(), description="what a linear ranker reads")
+    features: tuple[InputName, ...] = Field(
+        default=(), description="what linear reads; of them segment_best reads the segments"
+    )
     exploration: Exploration = Field(
         default_factory=Exploration, description="how it tries what it is not sure of"
     )
@@ -132,29 +138,11 @@ class Policy(Spec):
         return found + window_findings(self.window, ("window",))
 
     def _feature_findings(self, project: Project) -> list[Finding]:
-        if self.ranker == LEARNS_FROM_FEATURES and not self.features:
-            return [
-                warning(
-                    "linear_without_features",
-                    f"policy '{self.name}' is linear but reads no feature: it can only learn "
-                    "which offer is best for everybody.",
-                    ("ranker",),
-                    "Name features, or use single_best.",
-                )
-            ]
-        if self.ranker in RANKERS and self.ranker != LEARNS_FROM_FEATURES and self.features:
-            return [
-                warning(
-                    "features_unread",
-                    f"ranker {self.ranker} reads no features.",
-                    ("features",),
-                    "Remove them, or use linear.",
-                )
-            ]
+        found = self._ranker_findings() if self.ranker in RANKERS else []
         places = project.objects("placement").values()
         subjects = sorted({place.subject for place in places if place.policy == self.name})
         if self.features and len(subjects) > 1:
-            return [
+            found.append(
                 Finding(
                     "policy_of_two_subjects",
                     f"policy '{self.name}' serves placements for {' and '.join(subjects)}, "
@@ -162,8 +150,38 @@ class Policy(Spec):
                     ("features",),
                     "Make a policy for each.",
                 )
-            ]
-        return []
+            )
+        return found
+
+    def _ranker_findings(self) -> list[Finding]:
+        """Where a built-in ranker and the features do not fit each other."""
+        prefix = READS.get(self.ranker)
+        unread = [
+            place
+            for place, name in enumerate(self.features)
+            if prefix is None or not name.startswith(prefix)
+        ]
+        found = [
+            warning(
+                "feature_unread",
+                f"ranker {self.ranker} does not read {self.features[place]}.",
+                ("features", place),
+                "Remove it, or use linear.",
+            )
+            for place in unread
+        ]
+        if prefix is not None and len(unread) == len(self.features):
+            what = "segment" if prefix else "feature"
+            found.append(
+                warning(
+                    "ranker_without_features",
+                    f"policy '{self.name}' is {self.ranker} but reads no {what}: it can only learn "
+                    "which offer is best for everybody.",
+                    ("ranker",),
+                    f"Name {what}s among its features, or use single_best.",
+                )
+            )
+        return found
 
 
 MODEL = Policy
