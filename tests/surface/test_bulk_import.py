@@ -14,6 +14,7 @@ from dipper.collect.counts import Counts
 from dipper.feed.mapping import Map, load_map
 from dipper.kit.clock import system_clock
 from dipper.kit.errors import BadInput, Conflict
+from dipper.surface import bulk_import
 from dipper.surface.applying import apply
 from dipper.surface.bulk_import import BulkImport
 from dipper.surface.erasing import erase
@@ -64,6 +65,34 @@ def run(workspace: Workspace, path: Path, mapping: Map) -> Counts:
     finally:
         bulk.close()
     return counts
+
+
+def test_a_process_beside_the_reading_does_the_same(
+    workspace: Workspace, mapping: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Much is projected by a second process while the first one reads; nothing is different."""
+    monkeypatch.setattr(bulk_import, "BESIDE_RECORDS", 1)
+    monkeypatch.setattr(bulk_import, "APPEND_RECORDS", 3)
+    assert run(workspace, rows(tmp_path, "a.csv", "AABBBC"), mapping) == Counts(6, 1, 0, 0)
+    assert sum(file.rows for file in workspace.lake.snapshot().files) == 6
+    with workspace.log.reader() as reader, workspace.state.read() as view:
+        assert view.positions() == {p: reader.end(p) for p in range(reader.partitions())}
+    assert replay(workspace)["equal"]
+
+
+def test_what_stops_the_process_beside_is_said(
+    workspace: Workspace, mapping: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else writes the state: the error is that of the other process, the log has all."""
+    monkeypatch.setattr(bulk_import, "BESIDE_RECORDS", 1)
+    bulk = BulkImport(workspace, system_clock)
+    workspace.state.claim()
+    bulk.read(rows(tmp_path, "a.csv", "AAB"), mapping)
+    with pytest.raises(Conflict, match="another process writes"):
+        bulk.project()
+    bulk.close()
+    with workspace.log.reader() as reader:
+        assert sum(reader.end(p) for p in range(reader.partitions())) >= 4
 
 
 def test_a_file_is_imported_once(workspace: Workspace, mapping: Map, tmp_path: Path) -> None:

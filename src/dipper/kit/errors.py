@@ -9,7 +9,7 @@ never one of these.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 
@@ -43,6 +43,13 @@ class DipperError(Exception):
         if self.hint:
             problem["hint"] = self.hint
         return problem
+
+    @staticmethod
+    def of_problem(problem: Mapping[str, Any]) -> DipperError:
+        """The error that another process has told of; one that it cannot name is Unavailable."""
+        kinds = {kind.code: kind for kind in DipperError.__subclasses__()}
+        kind = kinds.get(problem["code"], Unavailable)
+        return kind(problem["detail"], where=problem.get("where", ""), hint=problem.get("hint", ""))
 
 
 class BadInput(DipperError):

@@ -24,11 +24,13 @@ from dipper.kit.errors import Conflict
 from dipper.profile.erasure import tombstone
 from dipper.surface.append import AsWriter, appender
 from dipper.surface.importing import Imported, Judging, judged
-from dipper.surface.worker.bulk import Progress, fill_lake, project_all, refuse_announcements
-from dipper.surface.worker.projector import Projector
+from dipper.surface.worker.bulk import Progress
+from dipper.surface.worker.bulk_process import BulkProcess, project_log
 
 APPEND_RECORDS = 50_000
 GATEWAY_RECORDS = 2_000
+BESIDE_RECORDS = 100_000
+"""From so many records on, a second process projects while this one goes on reading."""
 
 
 class _Named(msgspec.Struct):
@@ -76,6 +78,8 @@ class BulkImport:
                     for records in reader.read_batches(partition, 0):
                         duplicates.rebuild(records)
         self._judging = Judging(self.served, duplicates, self._erasures())
+        self._appended = 0
+        self._beside: BulkProcess | None = None
 
     def _erasures(self) -> Erasures:
         """Whoever is erased is refused here too: a file does not bring a person back."""
@@ -110,6 +114,7 @@ class BulkImport:
         for partition, part in by_partition(entries, partitions).items():
             if isinstance(self._to, AsWriter):
                 self._to.append_bulk(partition, part)
+                self._appended += len(part)
                 continue
             controls = [entry for entry in part if entry[0] == RecordKind.CONTROL]
             if controls:
@@ -119,6 +124,8 @@ class BulkImport:
                 total = self._hand_over(
                     partition, judged_here[start : start + GATEWAY_RECORDS], total
                 )
+        if self._beside is None and self._appended >= BESIDE_RECORDS:
+            self._beside = BulkProcess(self._workspace.folder)
         return total
 
     def _hand_over(self, partition: int, entries: list[Entry], total: Counts) -> Counts:
@@ -133,22 +140,15 @@ class BulkImport:
         """Bring state and lake up to the log; a running worker does it by itself."""
         if not self._is_writer:
             return
-        workspace = self._workspace
-        workspace.state.claim()
-        with workspace.log.reader() as reader:
-            projector = Projector(
-                reader,
-                workspace.state,
-                Programs(workspace),
-                read_keys(workspace.keys_file).erasure_key,
-                refuse_announcements,
-            )
-            project_all(projector, progress)
-            fill_lake(workspace, self.served, reader)
+        if self._beside is None:
+            project_log(self._workspace, lambda: True, progress)
+        else:
+            self._beside.finish(progress)
 
     def close(self) -> None:
         """Release log and state."""
         gc.enable()
         self._to.close()
-        if self._is_writer:
-            self._workspace.state.close()
+        if self._beside is not None:
+            self._beside.close()
+        self._workspace.state.close()

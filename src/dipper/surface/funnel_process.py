@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dipper.kit.errors import BadInput, DipperError, NotFound, TooLarge, Unavailable
+from dipper.kit.errors import DipperError, TooLarge, Unavailable
 from dipper.surface.kernels import keep_kernels_in
 
 if TYPE_CHECKING:
     from dipper.surface.funnels import FunnelAsked
 
 SECONDS_MAX = 120.0
-
-_ERRORS: dict[str, type[DipperError]] = {each.code: each for each in (BadInput, NotFound)}
 
 
 def ask_apart(folder: Path, asked: FunnelAsked) -> dict[str, Any]:
@@ -48,10 +46,8 @@ def ask_apart(folder: Path, asked: FunnelAsked) -> dict[str, Any]:
     if ended.returncode != 0:
         raise Unavailable(f"the funnel's process ended with {ended.returncode}.", where="funnel")
     answer: dict[str, Any] = msgspec.json.decode(ended.stdout)
-    problem = answer.get("problem")
-    if problem is not None:
-        kind = _ERRORS.get(problem["code"], Unavailable)
-        raise kind(problem["detail"], where=problem.get("where", ""), hint=problem.get("hint", ""))
+    if "problem" in answer:
+        raise DipperError.of_problem(answer["problem"])
     found: dict[str, Any] = answer["found"]
     return found
 

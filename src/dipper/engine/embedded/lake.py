@@ -127,7 +127,8 @@ class EmbeddedLake:
         self, rows: pa.Table | Iterable[pa.Table], positions: Mapping[int, int]
     ) -> int:
         """Bulk: one sorted run for each partition that the rows touch, in one commit; gives the
-        version. Many tables may come one after the other; they need not fit into memory."""
+        version. Many tables may come one after the other; they need not fit into memory, and
+        `positions` is read when the last of them has come, so that it may grow with them."""
         tables = [rows] if isinstance(rows, pa.Table) else rows
         return self._add(positions, tables, self._clustered)
 
@@ -141,11 +142,12 @@ class EmbeddedLake:
             found = self._table.read()
             files: list[TableFile] | None = None
             for _ in range(_ATTEMPTS):
-                new = {p: at for p, at in positions.items() if at > found.positions.get(p, 0)}
-                if not new:
-                    return found.version
                 if files is None:
                     files = write(self._ahead(tables, positions, found))
+                new = {p: at for p, at in positions.items() if at > found.positions.get(p, 0)}
+                if not new:
+                    self._discard(files)
+                    return found.version
                 try:
                     return self._table.commit(files, positions=new)
                 except CommittedFirst:
@@ -274,14 +276,15 @@ class EmbeddedLake:
         tables = list(each(lambda file: self._table.load(file, schema), files))
         return joined(tables, each) if tables else schema.empty_table()
 
-    def erase(self, ids: Sequence[str]) -> int:
+    def erase(self, ids: Sequence[str], before_us: int | None = None) -> int:
         """Remove the ids' own rows, and their role and personal properties from the rows of
-        others; then everything older than the newest version. Gives the rows concerned.
+        others (those received before a moment only); then everything older than the newest
+        version. Gives the rows concerned.
 
         Raises Unavailable while another process compacts or erases.
         """
         redact = lake_erasure.redact_timelines(self._table, ids, self.personal)
-        return lake_erasure.erase(self._table, ids, redact, self._threads)
+        return lake_erasure.erase(self._table, ids, redact, self._threads, before_us)
 
 
 def _groups(files: Sequence[TableFile]) -> list[list[TableFile]]:

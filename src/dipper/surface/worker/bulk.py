@@ -1,4 +1,4 @@
-"""Projects very many records at once: after a bulk import, and for a rebuild.
+"""Projects very many records at once: beside a bulk import, and for a rebuild.
 
 The same pure steps as the worker's, over large batches, so that each subject is read and written a
 few times instead of thousands; the lake takes the rows as sorted runs in one commit.
@@ -6,6 +6,7 @@ few times instead of thousands; the lake takes the rows as sorted runs in one co
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from dipper.surface.worker.projector import Projector
 
 STATE_RECORDS = 200_000
 LAKE_RECORDS = 100_000
+POLL_S = 0.02
 
 Progress = Callable[[int], None]
 
@@ -35,36 +37,53 @@ def project_all(projector: Projector, progress: Progress = lambda done: None) ->
     return done
 
 
-def fill_lake(
+def follow(
     workspace: Workspace,
     served: Served,
+    projector: Projector,
     reader: LogReader,
+    is_ended: Callable[[], bool],
     progress: Progress = lambda done: None,
-) -> int:
-    """Bring the lake up to the end of the log in one commit of sorted runs; gives the rows."""
-    lake, failed = workspace.lake, workspace.failed_events
+) -> None:
+    """Bring state and lake up to a log that grows, until it `is_ended` and all is done.
+
+    The lake takes everything in one commit at the end; `progress` hears the records so far.
+    """
+    lake = workspace.lake
     lake.declare(served.property_types, served.personal_properties)
-    reached = {p: reader.end(p) for p in range(reader.partitions())}
-    start = dict.fromkeys(reached, 0) | lake.positions()
-    if all(start[p] >= end for p, end in reached.items()):
-        return 0
+    reached = dict.fromkeys(range(reader.partitions()), 0) | lake.positions()
     failures: list[tuple[Position, FailedEvent]] = []
-    written = 0
 
     def tables() -> Iterator[pa.Table]:
-        nonlocal written
-        with workspace.state.read() as view:
-            subjects = Subjects(view, served.tag_table)
-            for partition, end in reached.items():
-                for events in _parts(reader, partition, start[partition], end, failures):
-                    table = rows(events, subjects.key, served.roles_of, served.property_types)
-                    written += table.num_rows
-                    progress(written)
-                    yield table
+        done = 0
+        for records in _steps(projector, is_ended):
+            with workspace.state.read() as view:
+                subjects = Subjects(view, served.tag_table)
+                for partition, end in projector.positions.items():
+                    for events in _parts(reader, partition, reached[partition], end, failures):
+                        yield rows(events, subjects.key, served.roles_of, served.property_types)
+                    reached[partition] = max(reached[partition], end)
+            done += records
+            progress(done)
 
     lake.append_sorted(tables(), reached)
-    failed.append(failed_rows(failures), reached)
-    return written
+    workspace.failed_events.append(failed_rows(failures), reached)
+
+
+def _steps(projector: Projector, is_ended: Callable[[], bool]) -> Iterator[int]:
+    """The records of each step, the first of which may have none."""
+    yield 0
+    while True:
+        is_last = is_ended()
+        # Large steps write each subject seldom.
+        is_due = is_last or projector.lag >= STATE_RECORDS
+        found = len(projector.step(STATE_RECORDS).records) if is_due else 0
+        if found:
+            yield found
+        elif is_last:
+            return
+        else:
+            time.sleep(POLL_S)
 
 
 def _parts(
