@@ -97,16 +97,6 @@ def test_without_personalisation(bank: Any, inputs: Inputs) -> None:
     assert found["person.age"] == 30
 
 
-@pytest.mark.parametrize(
-    "context", [{"rain": 1}, {"rain": "yes"}, {"amount_fen": 1.5}, {"amount_fen": True}]
-)
-def test_context_of_another_type(bank: Any, inputs: Inputs, context: dict[str, Any]) -> None:
-    """A context value must have its property's type; nothing is converted silently."""
-    with pytest.raises(BadInput) as caught:
-        collected(inputs, bank.Person(), **context)
-    assert caught.value.where == f"body.context.{next(iter(context))}"
-
-
 def test_context_that_nothing_reads(bank: Any, inputs: Inputs) -> None:
     """Context that no candidate reads is ignored and not stored."""
     assert "context.page" not in collected(inputs, bank.Person(), page=7)

@@ -77,9 +77,9 @@ asks = st.fixed_dictionaries(
 )
 
 
-def passed(person: Any, ask: dict[str, Any]) -> set[str]:
+def passed(person: Any, ask: dict[str, Any], *, is_claimed: bool = False) -> set[str]:
     """The offers that passed all gates, placebos included."""
-    trace = bank.ask(DECIDER, person, **ask).trace
+    trace = bank.ask(DECIDER, person, is_claimed=is_claimed, **ask).trace
     candidates = DECIDER.place(trace.placement).candidates
     first = unpack_denied(trace.denied)
     return {offer.name for offer, at in zip(candidates, first, strict=True) if at == 0}
@@ -95,6 +95,13 @@ def test_taking_consent_away_opens_nothing(person: Any, ask: dict[str, Any]) -> 
         withdrawn = rest | {purpose: person.consents[purpose]._replace(given=False)}
         assert passed(person.but(consents=rest), ask) <= before
         assert passed(person.but(consents=withdrawn), ask) <= before
+
+
+@RELAXED
+@given(people, asks)
+def test_what_a_page_says_opens_no_gate(person: Any, ask: dict[str, Any]) -> None:
+    """Whatever context a page claims, exactly that passes which passes without any."""
+    assert passed(person, ask, is_claimed=True) == passed(person, {**ask, "context": {}})
 
 
 @RELAXED

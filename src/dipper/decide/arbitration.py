@@ -81,14 +81,18 @@ class Decider:
         draw: float,
         decision_id: str,
         published: Published | None = None,
+        *,
+        is_claimed: bool = False,
     ) -> Decided:
         """Decide for a subject. `draw` is uniform in [0, 1); `published` is the policy's model.
 
-        Raises NotFound for an unknown placement, BadInput for a context value of another type.
+        `is_claimed` says that a page speaks of its context (`decide.context`). Raises NotFound for
+        an unknown placement, BadInput for a context that is not declared so.
         """
         place = self.place(request.placement)
+        context = place.context.read(request.context, is_claimed=is_claimed)
         values = place.inputs.collect(
-            subject, request.context, now_us, is_personalised=request.personalised
+            subject, context, now_us, is_personalised=request.personalised
         )
         # Who asked to be forgotten is served like a stranger, and is in no experiment.
         key = "" if subject.erased else subject.key.hex()

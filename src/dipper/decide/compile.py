@@ -15,6 +15,7 @@ import numpy as np
 
 from dipper.decide.candidate import Candidate, CapRule, ConsentRule
 from dipper.decide.condition import Condition, make_condition
+from dipper.decide.context import Context, context_of
 from dipper.decide.features import Reader, feature_space
 from dipper.decide.gates.registry import Gate
 from dipper.decide.inputs import NOW, Inputs, input_of
@@ -58,6 +59,7 @@ class Place:
     candidates: tuple[Candidate, ...]
     gates: tuple[Gate, ...]
     inputs: Inputs
+    context: Context
     screen: Screen
     ranking: Ranking
     withheld: frozenset[str]
@@ -126,7 +128,8 @@ def _place(
     scope = offer_scope(program, placement.subject, bank.expressions.tag_types)
     features = feature_space(program, policy.features, scope.columns)
     space = features.without(withheld)
-    names = {NOW} | inputs_of(gates, candidates) | set(space.inputs)
+    gate_inputs = inputs_of(gates, candidates)
+    names = {NOW} | gate_inputs | set(space.inputs)
     inputs = Inputs(tuple(input_of(name, scope) for name in sorted(names)))
     return Place(
         placement=placement,
@@ -135,6 +138,7 @@ def _place(
         candidates=candidates,
         gates=tuple(gates),
         inputs=inputs,
+        context=context_of(program, scope.columns, gate_inputs),
         screen=Screen(gates, candidates, inputs.names),
         ranking=Ranking(
             candidates,

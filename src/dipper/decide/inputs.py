@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 from dipper.expr.types import Scope, Type
 from dipper.kit.errors import BadInput
-from dipper.profile.values import typed
 
 NOW = "now()"
 
@@ -159,16 +158,14 @@ class Inputs:
     ) -> Values:
         """The values in order; None where something is not known.
 
-        An erased subject gives nothing. Without personalisation tags and segments are not read.
-        Raises BadInput for a context value that has not its property's type.
+        `context` is as `decide.context` reads it. An erased subject gives nothing. Without
+        personalisation tags and segments are not read.
         """
         readers = _readers(subject, now_us, is_personalised=is_personalised)
         readers["context"] = context.get
         values: Values = []
         for source, keys in self._runs:
             values += map(readers[source], keys)
-        if context:
-            self._check_context(values)
         return values
 
     @cached_property
@@ -176,11 +173,6 @@ class Inputs:
         """Neighbours that come from one source, with their keys."""
         runs = groupby(self.inputs, key=lambda one: one.source)
         return tuple((source, tuple(one.key for one in run)) for source, run in runs)
-
-    def _check_context(self, values: Values) -> None:
-        for place, one in enumerate(self.inputs):
-            if one.source == "context" and values[place] is not None:
-                values[place] = _typed(one, values[place])
 
     def pack(self, values: Values) -> tuple[str, Values]:
         """The values as a trace stores them: a digit for each bool, the others as they are.
@@ -275,21 +267,3 @@ def _consent_part(consents: Mapping[str, Consent], key: str) -> Any:
     if part == "notice_version":
         return consent.notice_version or ""
     return consent.given if part == "given" else consent.separate
-
-
-def _typed(one: Input, value: Any) -> Any:
-    """A context value in the form that expressions read."""
-    read = typed(value, one.type)
-    if read is None:
-        raise BadInput(
-            f"expected {one.type}, got {value!r}",
-            where=f"body.{one.name}",
-            hint=_WRITTEN.get(one.type, ""),
-        )
-    return read
-
-
-_WRITTEN: Mapping[Type, str] = {
-    "date": "Write a date as '2026-11-24'.",
-    "timestamp": "Write a moment as '2026-11-24T09:30:00+08:00'.",
-}

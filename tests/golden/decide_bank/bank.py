@@ -132,11 +132,12 @@ def ask(
     now_us: int = NOW_US,
     model: Published | None = None,
     decision_id: str = "d-1",
+    is_claimed: bool = False,
     **fields: Any,
 ) -> Decided:
     """A decision; `fields` are the request's."""
     request = DecideRequest(placement=placement, ids={"customer_no": "1"}, **fields)
-    return decider.decide(request, person, now_us, draw, decision_id, model)
+    return decider.decide(request, person, now_us, draw, decision_id, model, is_claimed=is_claimed)
 
 
 def key_in(arm: str, policy: Any) -> bytes:

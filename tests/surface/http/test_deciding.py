@@ -253,6 +253,22 @@ def test_a_token_asks_for_its_subject_and_placement_only(bank: Bank) -> None:
         assert (status, problem["code"]) == (401, "unauthenticated")
 
 
+def test_context_is_declared(bank: Bank) -> None:
+    """A misspelt name or another type is told with its place, by a server as by a page."""
+    body = {"placement": PLACE, "ids": {"login": "tina"}}
+    for authorization in (None, bank.token(placement=PLACE)):
+        for context, detail in (
+            ({"amount_fne": 1}, "amount_fne"),
+            ({"amount_fen": "1"}, "expected int, got '1'"),
+        ):
+            status, problem = bank.ask(
+                "POST", "/v1/decide", body | {"context": context}, authorization
+            )
+            assert (status, problem["where"]) == (400, f"body.context.{next(iter(context))}")
+            assert detail in problem["detail"]
+    assert bank.decide("tina", context={"amount_fen": 12_800})["decision_id"]
+
+
 def test_outcomes_are_events_of_the_decision(bank: Bank) -> None:
     """Shown and clicked are good events; a resend is a copy; what was not given is refused."""
     _, reply = bank.treated("out")

@@ -142,7 +142,8 @@ class Deciding:
         ids = _ids(request)
         _require_bound(who, ids, request.placement)
         # An id that a page repeats with another person's name must not give that person's answer.
-        answer = f"{who.source.name}/{request.request_id}/{request.placement}/{sorted(ids)}"
+        who_asks = f"{who.source.name}/{who.token is not None}"
+        answer = f"{who_asks}/{request.request_id}/{request.placement}/{sorted(ids)}"
         if request.request_id is not None and answer in self._answered:
             return Reply(200, self._answered[answer])
         served = self._served()
@@ -161,6 +162,7 @@ class Deciding:
             self._random.random(),
             decision_id,
             self._published(place.policy.name),
+            is_claimed=who.token is not None,
         )
         subjects = {} if subject.erased else roles_of(subject, ids)
         event = Event(
