@@ -189,3 +189,15 @@ def test_an_outcome_without_a_fitting_token_fails(
     assert found.only_failed.code == "not_believed"
     assert words in found.only_failed.reason
     assert "eyJ" not in found.only_failed.raw
+
+
+@pytest.mark.parametrize("level", [-1, 0, 6, 2**40, "3", 2.5])
+def test_an_assessment_without_a_level_from_1_to_5_fails(desk: Any, level: Any) -> None:
+    """Whoever would read it would have to guess what it means."""
+    properties = {"risk_level": level, "valid_until": "2027-01-01"}
+    failed = desk.send("core", event("assessment_recorded", properties=properties)).only_failed
+    assert (failed.code, failed.path) == ("wrong_type", "properties.risk_level")
+    assert failed.reason.startswith("'risk_level' must be one of 1, 2, 3, 4, 5, got")
+    properties["risk_level"] = 5
+    again = event("assessment_recorded", properties=properties, messageId="right")
+    assert desk.send("core", again).only.event == "assessment_recorded"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dipper.spec.finding import Finding
-from dipper.spec.kinds.table import Table
+from dipper.spec.kinds.table import EXAMPLE, Table
 from dipper.spec.load import load_text
 from dipper.spec.table_csv import parse_table, read_table
 from dipper.spec.tables import TableVersion
@@ -115,3 +115,27 @@ def test_files_are_utf8_with_or_without_a_mark(spec: Table, tmp_path: Path) -> N
     assert found[0].as_text() == (
         "tables/things.csv:2: this is not UTF-8. Write it in UTF-8; a feed reads other encodings."
     )
+
+
+@pytest.mark.parametrize("column", ["risk_issuer", "risk_seller"])
+def test_a_product_is_rated_from_1_to_5(column: str) -> None:
+    """Another number is told with its line; an empty cell says that nobody has rated it."""
+    (product,) = load_text(EXAMPLE).objects
+    assert isinstance(product.spec, Table)
+    names = list(product.spec.columns)
+
+    def rated(*levels: str) -> tuple[TableVersion | None, list[Finding]]:
+        rows = [
+            ",".join({"product": f"p{at}", column: level}.get(name, "") for name in names)
+            for at, level in enumerate(levels)
+        ]
+        return parse("\n".join([",".join(names), *rows]) + "\n", product.spec)
+
+    _, found = rated("0", "5", "6", "-1")
+    assert [one.as_text() for one in found] == [
+        f"tables/things.csv:{line}: column '{column}' expects a level from 1 to 5, got '{level}'."
+        for line, level in ((2, "0"), (4, "6"), (5, "-1"))
+    ]
+    version, found = rated("", "1", "5")
+    assert found == []
+    assert version is not None

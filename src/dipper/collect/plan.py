@@ -20,6 +20,7 @@ from dipper.collect.names import snake_case
 from dipper.collect.sources import Programmed
 from dipper.guard.never_store import NeverStore
 from dipper.kit.errors import did_you_mean
+from dipper.spec.reserved import NUMBERS
 
 _Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _TYPES: dict[str, Any] = {
@@ -75,6 +76,9 @@ class Declared:
         if spec.values and spec.type == "text":
             kind = Literal[tuple(spec.values)]
             words = f"one of {', '.join(spec.values)}"
+        elif spec.name in NUMBERS:
+            kind = Literal[NUMBERS[spec.name]]
+            words = f"one of {', '.join(map(str, NUMBERS[spec.name]))}"
         return Declared(spec.name, kind, words, spec.type == "text" and not spec.values)
 
 
@@ -274,6 +278,8 @@ def _wrong_type(known: Declared, value: Any) -> Failed:
     got = _JSON_WORDS.get(type(value), "an object")
     if isinstance(value, str) and known.words != "a text":
         got = "another text"
+    elif known.name in NUMBERS and type(value) is int:
+        got = "another integer"
     return Failed(
         "wrong_type",
         f"'{known.name}' must be {known.words}, got {got}",

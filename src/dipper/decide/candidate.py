@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dipper.decide.condition import Condition
 from dipper.spec.kinds.offer import SUITABILITY_CLASSES
+from dipper.spec.kinds.table import RISK_LEVELS
 from dipper.spec.lineage import Conflict
 
 
@@ -82,6 +83,10 @@ class Candidate:
 
     @property
     def risk_level(self) -> int | None:
-        """The higher of issuer's and seller's level (SUIT-01); None where neither has rated it."""
+        """The higher of issuer's and seller's level (SUIT-01); None where neither has rated it.
+
+        One that is no level from 1 to 5 comes out, so that the other cannot hide it.
+        """
         ratings = [level for level in (self.risk_issuer, self.risk_seller) if level is not None]
-        return max(ratings, default=None)
+        wrong = [level for level in ratings if level not in RISK_LEVELS]
+        return max(wrong or ratings, default=None)

@@ -16,6 +16,7 @@ from dipper.spec.document import Owners, Spec, Text
 from dipper.spec.envelope import Role, Trust
 from dipper.spec.kinds.event import Event
 from dipper.spec.kinds.property import PiClass, Property, PropertyOf
+from dipper.spec.kinds.table import RISK_LEVELS
 
 OWNERS = Owners(business="dipper", technical="dipper", managing="dipper")
 
@@ -144,6 +145,9 @@ _EVENTS = {
 RESERVED_EVENTS = tuple(_EVENTS)
 
 RESERVED_PROPERTIES = tuple(_PROPERTIES)
+
+# Numbers that a property may have, where its type alone says too little.
+NUMBERS: dict[str, tuple[int, ...]] = {"risk_level": RISK_LEVELS}
 
 # Core systems and SDKs put these columns of the envelope into the properties of these events; the
 # collector takes them from there where the envelope itself says nothing.

@@ -17,7 +17,7 @@ from dipper.expr.dates import parse_day, parse_moment
 from dipper.expr.types import INT_MAX, INT_MIN, Type
 from dipper.kit.errors import did_you_mean
 from dipper.spec.finding import Finding
-from dipper.spec.kinds.table import Table
+from dipper.spec.kinds.table import LEVEL_COLUMNS, PRODUCT, RISK_LEVELS, Table
 from dipper.spec.tables import Cell, Key, Row, TableVersion, key_of
 
 TABLE_FILE_MAX = 64_000_000
@@ -129,10 +129,14 @@ def _row(
     row: dict[str, Cell] = {}
     found = []
     for name, text in zip(header, cells, strict=True):
+        is_level = spec.name == PRODUCT and name in LEVEL_COLUMNS
         try:
             row[name] = _cell(text.strip(), spec.columns[name])
+            if is_level and row[name] is not None and row[name] not in RISK_LEVELS:
+                raise ValueError(text)
         except ValueError:
-            message = f"column '{name}' expects {_EXPECTED[spec.columns[name]]}, got '{text}'."
+            expected = "a level from 1 to 5" if is_level else _EXPECTED[spec.columns[name]]
+            message = f"column '{name}' expects {expected}, got '{text}'."
             found.append(_bad("bad_cell", message, where, spec))
     found += [
         _bad("empty_key", f"the key column '{name}' is empty.", where, spec)

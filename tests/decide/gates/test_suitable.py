@@ -73,6 +73,8 @@ def test_product_level_that_is_none(decider: Any, level: int) -> None:
     """A product rated 0 is not safer than every person, and 6 not merely riskier."""
     values = {**VALID, "assessment.level": 5}
     assert judge(suitable, offer_of(decider, level, level), values).code == "level_unknown"
+    assert judge(suitable, offer_of(decider, level, 2), values).code == "level_unknown"
+    assert judge(suitable, offer_of(decider, 2, level), values).code == "level_unknown"
 
 
 def test_other_classes(decider: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from dipper.decide.candidate import Candidate
 from dipper.decide.condition import judge_condition
 from dipper.decide.gates.verdict import INPUT_MISSING, Reason, Rule, Verdict, denied, input_missing
+from dipper.spec.kinds.table import RISK_LEVELS
 
 _SOURCE = {
     "zh": "金融机构产品适当性管理办法",
@@ -53,8 +54,6 @@ REASONS = {
     ),
 }
 
-LEVELS = (1, 2, 3, 4, 5)
-
 
 def needs(offer: Candidate) -> tuple[str, ...]:
     """The assessment and the time for the classes that the rule names, and the condition's own."""
@@ -73,7 +72,7 @@ def check(offer: Candidate, inputs: Mapping[str, Any]) -> Verdict:
         product, person = offer.risk_level, inputs["assessment.level"]
         if product is None:
             return input_missing("product.risk_issuer", "product.risk_seller")
-        if product not in LEVELS or person not in LEVELS:
+        if product not in RISK_LEVELS or person not in RISK_LEVELS:
             return denied("level_unknown", product_level=product, person_level=person)
         if inputs["assessment.valid_until_us"] <= inputs["now()"]:
             return denied("assessment_expired", expired_us=inputs["assessment.valid_until_us"])

@@ -2,7 +2,8 @@
 
 Products and their issues, the organisation tree, code tables, rates: the spec says which columns
 there are, the rows arrive by feed or as `tables/<name>.csv`, versioned by business date. The table
-`product` is the one that offers, suitability and holdings read; its columns are fixed.
+`product` is the one that offers, suitability and holdings read: its columns are fixed, and risk levels
+are 1 to 5.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ PRODUCT_COLUMNS: dict[str, Type] = {
     "channels": "text",
     "serves": "text",
 }
+
+
+RISK_LEVELS = (1, 2, 3, 4, 5)
+"""R1 to R5 of a product, C1 to C5 of a person: suitability compares them."""
+
+LEVEL_COLUMNS = frozenset({"risk_issuer", "risk_seller"})
 
 
 class Table(Spec):
