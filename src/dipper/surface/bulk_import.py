@@ -23,9 +23,9 @@ from dipper.kit.clock import Clock
 from dipper.kit.errors import Conflict
 from dipper.profile.erasure import tombstone
 from dipper.surface.append import AsWriter, appender
+from dipper.surface.beside import Beside, Progress
 from dipper.surface.importing import Imported, Judging, judged
-from dipper.surface.worker.bulk import Progress
-from dipper.surface.worker.bulk_process import BulkProcess, project_log
+from dipper.surface.worker.bulk_process import project_log
 
 APPEND_RECORDS = 50_000
 GATEWAY_RECORDS = 2_000
@@ -79,7 +79,7 @@ class BulkImport:
                         duplicates.rebuild(records)
         self._judging = Judging(self.served, duplicates, self._erasures())
         self._appended = 0
-        self._beside: BulkProcess | None = None
+        self._beside: Beside | None = None
 
     def _erasures(self) -> Erasures:
         """Whoever is erased is refused here too: a file does not bring a person back."""
@@ -125,7 +125,7 @@ class BulkImport:
                     partition, judged_here[start : start + GATEWAY_RECORDS], total
                 )
         if self._beside is None and self._appended >= BESIDE_RECORDS:
-            self._beside = BulkProcess(self._workspace.folder)
+            self._beside = Beside("dipper.surface.worker.bulk_process", self._workspace.folder)
         return total
 
     def _hand_over(self, partition: int, entries: list[Entry], total: Counts) -> Counts:

@@ -120,7 +120,7 @@ def _projected(workspace: Workspace, served: Served, progress: Progress) -> Iter
         try:
             with workspace.log.reader() as log:
                 programs = _Only(workspace, served)
-                project_all(Projector(log, state, programs, key, _say_nothing), progress)
+                project_all(Projector(log, state, programs, key, _say_nothing), progress=progress)
             yield state
         finally:
             state.close()

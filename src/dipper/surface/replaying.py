@@ -3,10 +3,14 @@
 The served state stands at some position; the replay goes exactly so far, in a folder of its own, so
 a running server is not disturbed. Timers that nobody touched since the last tick, and what a change
 of program looked at again, come out alike because both follow from records.
+
+`python -m dipper.surface.replaying WORKSPACE` replays along with a server that works, until its
+standard input is closed, and then compares; nothing may be quarantined meanwhile.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,18 +23,24 @@ from dipper.engine.embedded.state import EmbeddedState
 from dipper.engine.ports import LogReader, Record
 from dipper.engine.record import Event
 from dipper.kit.errors import Conflict
+from dipper.surface.beside import Progress, run_beside
 from dipper.surface.worker.bulk import project_all
 from dipper.surface.worker.projector import Projector
 
-Progress = Callable[[int], None]
+ALONG_RECORDS = 2_000
+NICE = 10
 
 
 class UpTo:
-    """A log that ends at given positions: what a state at these positions has seen."""
+    """A log that ends where a state stands: what that state has seen."""
 
-    def __init__(self, reader: LogReader, ends: dict[int, int]) -> None:
+    def __init__(self, reader: LogReader, state: EmbeddedState) -> None:
         self._reader = reader
-        self._ends = ends
+        self._state = state
+
+    def stop_at(self, state: EmbeddedState) -> None:
+        """End where this state stands from now on."""
+        self._state = state
 
     def partitions(self) -> int:
         """As many as the log has."""
@@ -38,26 +48,37 @@ class UpTo:
 
     def end(self, partition: int) -> int:
         """Where the state stands."""
-        return self._ends.get(partition, 0)
+        with self._state.read() as view:
+            return view.positions().get(partition, 0)
 
     def read(self, partition: int, start: int, limit: int) -> list[Record]:
-        """Records below the end."""
-        left = self.end(partition) - start
-        return self._reader.read(partition, start, min(limit, left)) if left > 0 else []
+        """Records of the log, behind the end too: what a tick announced stands there before the
+        state has seen it."""
+        return self._reader.read(partition, start, limit)
 
 
-def replay(workspace: Workspace, progress: Progress = lambda done: None) -> dict[str, Any]:
-    """Project the log again and compare with the served state, both at the same positions."""
+def replay(
+    workspace: Workspace,
+    progress: Progress = lambda done: None,
+    is_ended: Callable[[], bool] = lambda: True,
+) -> dict[str, Any]:
+    """Project the log again and compare with the served state, both at the same positions.
+
+    Before it `is_ended`, replays along behind the served state.
+    """
     with tempfile.TemporaryDirectory(dir=workspace.data) as folder:
-        copy = Path(folder) / "snapshot"
-        workspace.state.snapshot(copy)
+        fresh = EmbeddedState(Path(folder) / "replayed")
         served = EmbeddedState(Path(folder) / "served")
-        served.restore(copy)
+        with workspace.log.reader() as reader:
+            log = UpTo(reader, workspace.state)
+            projector = _projector(workspace, log, fresh)
+            records = project_all(projector, is_ended, progress, ALONG_RECORDS)
+            workspace.state.snapshot(Path(folder) / "snapshot")
+            served.restore(Path(folder) / "snapshot")
+            log.stop_at(served)
+            records += project_all(projector, progress=lambda done: progress(records + done))
         with served.read() as view:
             positions = view.positions()
-        fresh = EmbeddedState(Path(folder) / "replayed")
-        with workspace.log.reader() as reader:
-            records = _project(workspace, UpTo(reader, positions), fresh, progress)
         found = {
             "records": records,
             "positions": {str(p): at for p, at in positions.items()},
@@ -75,17 +96,14 @@ def rebuild_state(workspace: Workspace, progress: Progress = lambda done: None) 
     state.claim()
     state.clear()
     with workspace.log.reader() as reader:
-        records = _project(workspace, reader, state, progress)
+        records = project_all(_projector(workspace, reader, state), progress=progress)
     state.close()
     return records
 
 
-def _project(
-    workspace: Workspace, reader: LogReader, state: EmbeddedState, progress: Progress
-) -> int:
+def _projector(workspace: Workspace, reader: LogReader, state: EmbeddedState) -> Projector:
     key = read_keys(workspace.keys_file).erasure_key
-    projector = Projector(reader, state, Programs(workspace), key, _refuse)
-    return project_all(projector, progress)
+    return Projector(reader, state, Programs(workspace), key, _refuse)
 
 
 def _refuse(events: Sequence[Event]) -> None:
@@ -94,3 +112,12 @@ def _refuse(events: Sequence[Event]) -> None:
         f"the replay announces {len(events)} turns that the log does not have.",
         hint="A worker was stopped between a tick and its announcements; start it again first.",
     )
+
+
+def _work(folder: Path, is_ended: Callable[[], bool], progress: Progress) -> dict[str, Any]:
+    os.nice(NICE)  # The server that is followed comes first.
+    return replay(Workspace(folder), progress, is_ended)
+
+
+if __name__ == "__main__":
+    run_beside(_work)

@@ -18,6 +18,7 @@ from dipper.engine.embedded.lake_schema import rows
 from dipper.engine.ports import LogReader, Position
 from dipper.engine.record import EVENT_DECODER, FAILED_DECODER, Event, FailedEvent, RecordKind
 from dipper.kit.errors import Conflict
+from dipper.surface.beside import Progress
 from dipper.surface.worker.lake_writer import Subjects
 from dipper.surface.worker.projector import Projector
 
@@ -25,14 +26,17 @@ STATE_RECORDS = 200_000
 LAKE_RECORDS = 100_000
 POLL_S = 0.02
 
-Progress = Callable[[int], None]
 
-
-def project_all(projector: Projector, progress: Progress = lambda done: None) -> int:
-    """Bring the state up to the end of the log; gives the records projected."""
+def project_all(
+    projector: Projector,
+    is_ended: Callable[[], bool] = lambda: True,
+    progress: Progress = lambda done: None,
+    at_least: int = STATE_RECORDS,
+) -> int:
+    """Bring the state up to a log that grows, until it `is_ended`; gives the records projected."""
     done = 0
-    while step := projector.step(STATE_RECORDS).records:
-        done += len(step)
+    for records in _steps(projector, is_ended, at_least):
+        done += records
         progress(done)
     return done
 
@@ -56,7 +60,7 @@ def follow(
 
     def tables() -> Iterator[pa.Table]:
         done = 0
-        for records in _steps(projector, is_ended):
+        for records in _steps(projector, is_ended, STATE_RECORDS):
             with workspace.state.read() as view:
                 subjects = Subjects(view, served.tag_table)
                 for partition, end in projector.positions.items():
@@ -70,13 +74,13 @@ def follow(
     workspace.failed_events.append(failed_rows(failures), reached)
 
 
-def _steps(projector: Projector, is_ended: Callable[[], bool]) -> Iterator[int]:
-    """The records of each step, the first of which may have none."""
+def _steps(projector: Projector, is_ended: Callable[[], bool], at_least: int) -> Iterator[int]:
+    """The records of each step, the first of which has none."""
     yield 0
     while True:
         is_last = is_ended()
         # Large steps write each subject seldom.
-        is_due = is_last or projector.lag >= STATE_RECORDS
+        is_due = is_last or projector.lag >= at_least
         found = len(projector.step(STATE_RECORDS).records) if is_due else 0
         if found:
             yield found

@@ -171,8 +171,9 @@ class Projector:
             if partition in self._waiting:
                 continue
             start = self.positions[partition]
-            records = self._log.read(partition, start, at_once)
-            if records:
+            left = self._log.end(partition) - start
+            if left > 0:
+                records = self._log.read(partition, start, min(at_once, left))
                 self._partition(partition, records, done)
         return done
 
