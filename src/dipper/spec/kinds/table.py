@@ -2,8 +2,8 @@
 
 Products and their issues, the organisation tree, code tables, rates: the spec says which columns
 there are, the rows arrive by feed or as `tables/<name>.csv`, versioned by business date. The table
-`product` is the one that offers, suitability and holdings read: its columns are fixed, and risk levels
-are 1 to 5.
+`product` is the one that offers, suitability and holdings read: its columns are fixed, and its risk
+levels are 1 to 5.
 """
 
 from __future__ import annotations
