@@ -62,7 +62,7 @@ bench: $(VENV)/installed-bench ## measure the hot paths beside their floors and 
 lock: ## pin the dependencies again
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build -o requirements.txt
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build --group dev -c requirements.txt -o requirements-dev.txt
-	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build --group bench -c requirements.txt -o requirements-bench.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build --group dev --group bench -c requirements-dev.txt -o requirements-bench.txt
 
 clean: ## remove what was built
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
