@@ -27,21 +27,10 @@ from dipper.collect.token import Token, Tokens
 from dipper.collect.trust import claims, not_believed
 from dipper.engine.record import FailedEvent
 from dipper.kit.hashing import canonical_json
+from dipper.spec.envelope import COLUMN_TEXTS
 from dipper.spec.reserved import ENVELOPE_IN_PROPERTIES
 
 _NAMES_MAX = 1_000
-TEXT_COLUMNS = (
-    "scenario",
-    "channel",
-    "campaign",
-    "link",
-    "placement",
-    "org_unit",
-    "staff",
-    "partner",
-    "legal_entity",
-    "business_date",
-)
 
 
 class Refused:
@@ -177,7 +166,7 @@ class Judge:
         """The text columns. Some events bring them among their properties, which lose them."""
         texts: dict[str, Any] = {}
         elsewhere = ENVELOPE_IN_PROPERTIES.get(rule.event, ())
-        for name in TEXT_COLUMNS:
+        for name in COLUMN_TEXTS:
             text = getattr(columns, name)
             if name in elsewhere and isinstance(given.get(name), str):
                 moved = given.pop(name)

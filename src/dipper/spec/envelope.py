@@ -38,21 +38,22 @@ ROLES_OF: dict[str, tuple[str, ...]] = {
 }
 """subject kind -> the roles whose rows may stand in such a timeline."""
 
+COLUMN_TEXTS = (
+    "scenario",
+    "channel",
+    "campaign",
+    "link",
+    "placement",
+    "org_unit",
+    "staff",
+    "partner",
+    "legal_entity",
+    "business_date",
+)
+"""The text columns that a sender may fill, in the order of every record and row."""
+
 READABLE: dict[str, Type] = {
-    "event": "text",
-    "type": "text",
-    "source": "text",
-    "trust": "text",
-    "scenario": "text",
-    "channel": "text",
-    "campaign": "text",
-    "link": "text",
-    "placement": "text",
-    "org_unit": "text",
-    "staff": "text",
-    "partner": "text",
-    "legal_entity": "text",
-    "business_date": "text",
+    **dict.fromkeys(("event", "type", "source", "trust", *COLUMN_TEXTS), "text"),
     "time": "timestamp",
 }
 

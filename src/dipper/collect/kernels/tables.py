@@ -25,19 +25,11 @@ from dipper.collect.kernels.names import (
 from dipper.collect.plan import Declared
 from dipper.collect.rules import Rule
 from dipper.collect.sources import Source
+from dipper.spec.envelope import COLUMN_TEXTS
 
 PROPERTIES_MAX = 60
-_COLUMN_NAMES = (
-    "scenario",
-    "channel",
-    "campaign",
-    "link",
-    "placement",
-    "org_unit",
-    "staff",
-    "partner",
-    "legal_entity",
-)
+# A date is checked by the complete judgement.
+_COLUMN_NAMES = tuple(name for name in COLUMN_TEXTS if name != "business_date")
 _KIND_OF_TYPE = {
     bool: write_kernels.BOOL,
     float: write_kernels.DOUBLE,

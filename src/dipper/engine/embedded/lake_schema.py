@@ -19,6 +19,7 @@ from dipper.engine.ports import Position
 from dipper.engine.record import Event
 from dipper.kit.errors import BadInput
 from dipper.kit.hashing import hash64
+from dipper.spec.envelope import COLUMN_TEXTS
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -33,19 +34,6 @@ ROLE_COLUMNS = (
     "terminal",
 )
 """Roles whose id is a column of the role's name; any other goes as JSON into `subjects`."""
-
-_TEXTS = (
-    "scenario",
-    "channel",
-    "campaign",
-    "link",
-    "placement",
-    "org_unit",
-    "staff",
-    "partner",
-    "legal_entity",
-    "business_date",
-)
 
 ENVELOPE = pa.schema(
     [
@@ -68,7 +56,7 @@ ENVELOPE = pa.schema(
         ("message_id", pa.string()),
         ("source", pa.string()),
         ("trust", pa.string()),
-        *((name, pa.string()) for name in _TEXTS),
+        *((name, pa.string()) for name in COLUMN_TEXTS),
         *((name, pa.string()) for name in ROLE_COLUMNS),
         ("subjects", pa.string()),
         ("program", pa.string()),
@@ -197,7 +185,7 @@ def _record_columns(events: Sequence[tuple[Position, Event]]) -> dict[str, pa.Ar
     for name in ("time", "original", "sent", "received"):
         moments = pa.array(list(map(attrgetter(f"{name}_us"), records)), pa.int64())
         columns[name] = moments.cast(_TIME)
-    for name in ("event", "type", "message_id", "source", "trust", *_TEXTS):
+    for name in ("event", "type", "message_id", "source", "trust", *COLUMN_TEXTS):
         columns[name] = pa.array(list(map(attrgetter(name), records)), pa.string())
     return columns | role_columns([e.subjects for e in records])
 
