@@ -39,6 +39,7 @@ from dipper.spec.program import Program
 from dipper.surface.http.appends import Appends
 from dipper.surface.http.body import Bodies, Receive, Send
 from dipper.surface.http.collection import Collection, Scope
+from dipper.surface.http.connection import data_plane
 from dipper.surface.http.socket import AppendServer, Neighbour
 
 BANK = Path(__file__).parents[2] / "collect" / "bank.yml"
@@ -97,16 +98,7 @@ class Gateway:
         self._listens = sockets is not None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                self._app,
-                interface="asgi3",
-                http="httptools",
-                lifespan="off",
-                log_config=None,
-                proxy_headers=False,
-            )
-        )
+        self._server = uvicorn.Server(data_plane(self._app))
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=asyncio.run, args=(self._run(),))
 

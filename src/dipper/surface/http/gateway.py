@@ -207,23 +207,11 @@ class Gateway:
         """Serve until SIGTERM, then finish what is under way."""
         import uvicorn
 
-        config = uvicorn.Config(
-            self.app,  # type: ignore[arg-type]
-            interface="asgi3",
-            proxy_headers=False,
-            http="httptools",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=8,
-            backlog=2048,
-        )
+        from dipper.surface.http.connection import data_plane
+
         await self.server.start()
         try:
-            await uvicorn.Server(config).serve(sockets=[listener])
+            await uvicorn.Server(data_plane(self.app)).serve(sockets=[listener])
         finally:
             await self.server.close()
             await self.collection.close()
