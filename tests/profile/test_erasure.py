@@ -151,3 +151,17 @@ def test_a_rebuild_equals_the_state_after_the_erasure(bank: Any, tmp_path: Path)
     with rebuilt.read() as one, bank.state.read() as other:
         assert list(one.scan("ids")) == list(other.scan("ids"))
     rebuilt.close()
+
+
+def test_an_erased_id_hides_no_living_one(lived: Any) -> None:
+    """Named together with others it names nobody; the subject is erased where all of them are."""
+    erase(lived)
+    alive = lived.subject("C2", erasure_key=KEY)
+    for ids in (("C1", "C2"), ("C2", "login:l1"), ("device:own", "C2", "C1")):
+        found = lived.subject(*ids, erasure_key=KEY)
+        assert found == alive
+        assert (found.erased, found.found_by) == (False, "customer_no:C2")
+    shared = lived.subject("C1", "device:shared", now_us=START + 3 * DAY, erasure_key=KEY)
+    assert (shared.ids, shared.found_by) == (("customer_no:C2",), "device:shared")
+    gone = lived.subject("C1", "login:l1", "device:own", erasure_key=KEY)
+    assert (gone.erased, gone.last_time_us, gone.lots) == (True, None, {})

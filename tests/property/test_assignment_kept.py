@@ -105,7 +105,7 @@ class Bank:
         else:
             subject = self.subject(*named)
             trace = self.arm(subject, START + number * SECOND_US, f"d{number}")
-            event = made(number, roles_of(subject, named), trace)
+            event = made(number, roles_of(subject), trace)
         self.events.append(event)
         return event
 

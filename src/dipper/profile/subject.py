@@ -23,7 +23,8 @@ from dipper.profile.values import Value
 class Subject:
     """Who it is and what is known at one moment.
 
-    `key` is the hash of the id that names it. `verified`: a believed source has named one of its
+    `key` is the hash of the id that names it, `found_by` the id by which it was found: one of
+    `ids`, or a device that the person has now. `verified`: a believed source has named one of its
     ids (a device alone never is). `caps` are contacts in each cap's window, `lots` what the arm
     follows from under each policy that has decided about it. `erased` is for the caller to set who
     knows the key of the tombstones. A stranger has no `last_time_us`.
@@ -32,6 +33,7 @@ class Subject:
     key: Key
     kind: str
     ids: tuple[str, ...]
+    found_by: str
     verified: bool
     tags: Mapping[str, Value]
     segments: frozenset[str]
@@ -55,38 +57,45 @@ def load_subject(
     """The subject that these ids `idtype:value` name, at `now_us`. A stranger is no error.
 
     Ids of persons (organisations, cases ...) come before devices, the smallest (priority, hash)
-    first; a device that somebody has now names that person. With the key of the tombstones the
-    subject says whether one of the ids is erased. Raises ValueError without ids, Unavailable while
-    the state is being rebuilt for another program.
+    first; a device that somebody has now names that person. With the key of the tombstones an
+    erased id names nobody; where all are, the subject is erased. Raises ValueError without ids,
+    Unavailable while the state is being rebuilt for another program.
     """
     if not ids:
         raise ValueError("a subject needs at least one id")
     named = ids
     if len(ids) > 1:
         named = sorted(ids, key=lambda text: (table.kind_of(text) == "device", rank(text)))
-    is_erased = erasure_key is not None and any(
-        reader.get("erased", tombstone(text, erasure_key)) is not None for text in named
-    )
+    if erasure_key is not None:
+        marks = ((text, tombstone(text, erasure_key)) for text in named)
+        living = [text for text, mark in marks if reader.get("erased", mark) is None]
+        if not living:
+            return subject_of(_stranger(table, named[0]), table, now_us, named[0], is_erased=True)
+        named = living
     for text in named:
         key = hash128(text)
         if table.kind_of(text) == "device":
             key = owner_now(reader, table, key, now_us) or key
         found = gather(reader, table, key)
         if found is not None:
-            return subject_of(found, table, now_us, is_erased)
-    return subject_of(_stranger(table, named[0]), table, now_us, is_erased)
+            return subject_of(found, table, now_us, text)
+    return subject_of(_stranger(table, named[0]), table, now_us, named[0])
 
 
-def subject_of(found: Gathered, table: TagTable, now_us: int, is_erased: bool = False) -> Subject:
-    """Everything about a gathered subject at one moment."""
+def subject_of(
+    found: Gathered, table: TagTable, now_us: int, found_by: str = "", is_erased: bool = False
+) -> Subject:
+    """Everything about a gathered subject at one moment; by default found by what names it."""
     kind = table.kinds[found.kind]
     known = found.known(table.lines)
     values = kind.whole.at(found.rows, now_us, known)
     ids = found.ids()
+    place = 0 if len(ids) == 1 else ids.index(surviving(ids))
     return Subject(
-        key=found.keys[0 if len(ids) == 1 else ids.index(surviving(ids))],
+        key=found.keys[place],
         kind=found.kind,
         ids=tuple(ids),
+        found_by=found_by or ids[place],
         verified=found.is_proven and found.kind != "device",
         tags=dict(zip(kind.tag_names, kind.take_tags(values), strict=True)),
         segments=frozenset(compress(kind.segment_names, kind.take_segments(values))),

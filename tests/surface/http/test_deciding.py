@@ -22,7 +22,9 @@ from dipper.app.init import init_workspace
 from dipper.app.keys import read_keys
 from dipper.app.programs import prepare
 from dipper.app.workspace import Workspace
+from dipper.engine.record import EVENT_DECODER
 from dipper.kit.clock import system_clock, to_iso
+from dipper.kit.hashing import hash128
 from dipper.surface.applying import apply
 from dipper.surface.conservation import Conservation
 from dipper.surface.demo.bank import SOURCES, example_folder
@@ -346,6 +348,31 @@ def test_an_erased_person_stays_away_until_a_new_consent(bank: Bank) -> None:
     verdicts = bank.verdicts(bank.decide(login))
     assert verdicts["autopay"]["eligible"]
     assert verdicts["autopay"]["consent"]
+
+
+def test_an_erased_id_hides_no_living_person(bank: Bank) -> None:
+    """Named beside another id it names nobody; alone it is decided about without a name."""
+    bank.person("forgotten")
+    erase(bank.workspace, "login:forgotten", system_clock)
+    status, found = bank.ask(
+        "POST", "/v1/decide",
+        {"placement": PLACE, "ids": {"login": "forgotten", "device": "somebodys-phone"}},
+    )  # fmt: skip
+    assert status == 200
+    assert found["subject"] == hash128("device:somebodys-phone").hex()
+    assert bank.decide("forgotten")["subject"] == ""
+
+
+def test_who_is_found_by_a_device_is_decided_about_by_name(bank: Bank) -> None:
+    """The record stands with the person, and an outcome binds nobody to the device."""
+    bank.send("app_opened", "tina", anonymousId="tinas-phone", properties={})
+    bank.consent("tina", is_given=True)
+    reply = bank.decide("", ids={"device": "tinas-phone"})
+    assert reply["subject"] == bank.decide("tina")["subject"]
+    partition, offset = reply["position"]
+    with bank.workspace.log.reader() as reader:
+        event = EVENT_DECODER.decode(reader.read(partition, offset, 1)[0].payload)
+    assert event.subjects == {"person": "login:tina", "device": "device:tinas-phone"}
 
 
 def test_an_unknown_placement_is_a_problem_with_a_suggestion(bank: Bank) -> None:

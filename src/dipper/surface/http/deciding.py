@@ -31,7 +31,7 @@ from dipper.kit.clock import Clock
 from dipper.kit.errors import BadInput, DipperError, Forbidden, NotFound, Unavailable
 from dipper.kit.ids import new_id, subject_id
 from dipper.kit.limits import CONSENT_WAIT_S, DECIDE_BODY_MAX
-from dipper.profile.identity import id_type, surviving
+from dipper.profile.identity import surviving
 from dipper.profile.subject import Subject, load_subject
 from dipper.surface.http.appends import Appends
 from dipper.surface.http.body import Bodies, Gone, Receive, Send, TooLarge
@@ -164,7 +164,7 @@ class Deciding:
             self._published(place.policy.name),
             is_claimed=who.token is not None,
         )
-        subjects = {} if subject.erased else roles_of(subject, ids)
+        subjects = {} if subject.erased else roles_of(subject)
         event = Event(
             event="decision_made",
             message_id=decision_id,
@@ -300,13 +300,12 @@ def _ids(request: DecideRequest) -> list[str]:
         raise BadInput(str(error), where="body.ids") from error
 
 
-def roles_of(subject: Subject, ids: list[str]) -> dict[str, str]:
-    """The ids of a decision by role: the subject's own, and the device that it was found by."""
-    own = next((text for text in ids if text in subject.ids), None)
-    if own is not None:
-        return {subject.kind: own}
-    device = next(text for text in ids if id_type(text) == "device")
-    return {subject.kind: surviving(subject.ids), "device": device}
+def roles_of(subject: Subject) -> dict[str, str]:
+    """The ids of a decision by role: one of the subject's own, and the device that it was found
+    by."""
+    if subject.found_by in subject.ids:
+        return {subject.kind: subject.found_by}
+    return {subject.kind: surviving(subject.ids), "device": subject.found_by}
 
 
 def _holder(subjects: Mapping[str, str]) -> dict[str, str]:
