@@ -14,31 +14,31 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
-import os
-import queue
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import uvicorn
-import uvloop
+
+from parts.load import closed_loop, run
+from parts.serving import (
+    CLIENT_CORE,
+    FloorLog,
+    Server,
+    begin_serving,
+    body_of,
+    pin,
+    serve,
+    stop_in_order,
+)
 
 BATCH = 100
 CONNECTIONS = {"batches": 8, "singles": 32}
 KEY_HEADER = "Basic d2tfc2VydmVyOg=="
-SERVER_CORE, CLIENT_CORE = 0, 1
 OWNERS = {"business": "b", "technical": "t", "managing": "m"}
 
 
@@ -119,61 +119,6 @@ class Sender:
         return b"".join(parts)
 
 
-class Client(asyncio.Protocol):
-    """One connection in a closed loop: the next request when the reply is there."""
-
-    def __init__(self, sender: Sender, latencies: list[float], until: float) -> None:
-        self._sender = sender
-        self._latencies = latencies
-        self._until = until
-        self._begin = 0.0
-        self.done = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: Any = transport
-        self._send()
-
-    def data_received(self, data: bytes) -> None:
-        if data.startswith(b"HTTP/") and not data.startswith(b"HTTP/1.1 200"):
-            self.done.set_exception(RuntimeError(data[:300]))
-            return
-        if not data.endswith(b'{"success":true}'):
-            return  # head and body may come apart
-        now = time.perf_counter()
-        self._latencies.append(now - self._begin)
-        if now < self._until:
-            self._send()
-        else:
-            self._transport.close()
-            self.done.set_result(None)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if not self.done.done():
-            self.done.set_exception(error or ConnectionError("closed by the server"))
-
-    def _send(self) -> None:
-        request = self._sender.request()
-        self._begin = time.perf_counter()
-        self._transport.write(request)
-
-
-async def load(port: int, kind: str, seconds: float, first_id: int) -> tuple[list[float], float]:
-    """Latencies in s of all requests, and the time they took together."""
-    sender = Sender(kind, first_id)
-    latencies: list[float] = []
-    begin = time.perf_counter()
-    until = begin + seconds
-    loop = asyncio.get_running_loop()
-    clients = []
-    for _ in range(CONNECTIONS[kind]):
-        _, client = await loop.create_connection(
-            lambda: Client(sender, latencies, until), "127.0.0.1", port
-        )
-        clients.append(client)
-    await asyncio.gather(*(client.done for client in clients))
-    return latencies, time.perf_counter() - begin
-
-
 # --- the floor ------------------------------------------------------------------------------
 
 
@@ -223,31 +168,6 @@ class FloorBatch(msgspec.Struct):
     batch: list[FloorEvent]
 
 
-class FloorLog:
-    """Appends bytes: one sync in flight, what queued meanwhile goes into the next."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-        self._queue: queue.SimpleQueue[tuple[bytes, Future[None]]] = queue.SimpleQueue()
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def append(self, data: bytes) -> Future[None]:
-        """Done when the bytes are on disk."""
-        future: Future[None] = Future()
-        self._queue.put((data, future))
-        return future
-
-    def _run(self) -> None:
-        while True:
-            jobs = [self._queue.get()]
-            while not self._queue.empty():
-                jobs.append(self._queue.get())
-            os.write(self._file, b"".join(data for data, _ in jobs))
-            os.fdatasync(self._file)
-            for _, future in jobs:
-                future.set_result(None)
-
-
 def floor_app(folder: Path) -> Any:
     """The bare ASGI loop."""
     log = FloorLog(folder / "floor.log")
@@ -260,12 +180,7 @@ def floor_app(folder: Path) -> Any:
     end = {"type": "http.response.body", "body": b'{"success":true}'}
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message["body"]
-            if not message["more_body"]:
-                break
+        body = await body_of(receive)
         (batch if scope["path"] == "/v1/batch" else single).decode(body)
         await asyncio.wrap_future(log.append(body))
         await send(start)
@@ -340,56 +255,10 @@ def our_program() -> Any:
 # --- running --------------------------------------------------------------------------------
 
 
-def pin(core: int) -> None:
-    """Stay on one core, where the system allows it."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    if len(cores) > core:
-        os.sched_setaffinity(0, {cores[core]})
-
-
-def serve(which: str, folder: Path) -> None:
-    """Run one of the two servers; prints its port."""
-    pin(SERVER_CORE)
-    sys.setswitchinterval(0.0005)
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = floor_app(folder) if which == "floor" else our_app(folder)
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)  # as the gateway does, for both alike
-    print(listener.getsockname()[1], flush=True)
-    config = uvicorn.Config(
-        app,
-        interface="asgi3",
-        http="httptools",
-        lifespan="off",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        log_level="warning",
-    )
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(uvicorn.Server(config).serve(sockets=[listener]))
-
-
-@dataclass
-class Server:
-    """A server process."""
-
-    which: str
-    folder: Path
-    process: subprocess.Popen[str] = field(init=False)
-    port: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        command = [sys.executable, __file__, "--serve", self.which, "--folder", str(self.folder)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
-
-    def processor_s(self) -> float:
-        """Processor time so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def serve_one(which: str, folder: Path) -> None:
+    """Be one of the two servers."""
+    begin_serving()
+    serve(floor_app(folder) if which == "floor" else our_app(folder))
 
 
 @dataclass
@@ -413,19 +282,24 @@ class Measured:
 
 def measure(rounds: int, seconds: float) -> dict[str, Any]:
     """Both servers, both kinds, in turns."""
+    stop_in_order()
     pin(CLIENT_CORE)
     found = {kind: {"ours": Measured(), "floor": Measured()} for kind in CONNECTIONS}
     first_id = 0
-    run: Callable[..., Any] = asyncio.Runner(loop_factory=uvloop.new_event_loop).run
     with tempfile.TemporaryDirectory(prefix="collect-", dir=".") as folder:
-        servers = {which: Server(which, Path(folder)) for which in ("ours", "floor")}
+        servers: dict[str, Server] = {}
         try:
+            for which in ("ours", "floor"):
+                servers[which] = Server(__file__, which, Path(folder))
             for round_number in range(rounds + 1):
                 for kind in CONNECTIONS:
                     for which, server in servers.items():
                         length = seconds if round_number else 0.5
                         before = server.processor_s()
-                        latencies, taken = run(load(server.port, kind, length, first_id))
+                        request = Sender(kind, first_id).request
+                        latencies, taken = run(
+                            closed_loop(server.port, CONNECTIONS[kind], request, length)
+                        )
                         events = len(latencies) * (BATCH if kind == "batches" else 1)
                         first_id += events + 1_000_000
                         if round_number:  # the round before warms up
@@ -436,8 +310,7 @@ def measure(rounds: int, seconds: float) -> dict[str, Any]:
                             one.latencies_ms += [latency * 1e3 for latency in latencies]
         finally:
             for server in servers.values():
-                server.process.terminate()
-                server.process.wait(10)
+                server.stop()
     return {kind: _compared(both) for kind, both in found.items()}
 
 
@@ -479,7 +352,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.serve:
-        serve(chosen.serve, chosen.folder)
+        serve_one(chosen.serve, chosen.folder)
         return
     found = measure(chosen.rounds, chosen.seconds)
     if chosen.json:

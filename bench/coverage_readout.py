@@ -1,6 +1,6 @@
 """Do the report's 95 % intervals cover the simulator's truth in 95 % of runs?
 
-    .venv/bin/python bench/coverage.py [--seeds 400] [--persons 20000] [--json]
+    .venv/bin/python bench/coverage_readout.py [--seeds 400] [--persons 20000] [--json]
 
 Each seed is a bank of its own: the demo's population with its hidden needs, two days of visits, a
 simple ranker that sees the needs through noise, the platform's assignment by hash, answers and

@@ -1,0 +1,1 @@
+"""What several benches need; nothing here measures anything by itself."""
