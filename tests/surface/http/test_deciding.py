@@ -375,6 +375,19 @@ def test_who_is_found_by_a_device_is_decided_about_by_name(bank: Bank) -> None:
     assert event.subjects == {"person": "login:tina", "device": "device:tinas-phone"}
 
 
+def test_a_token_opens_nobody_else_by_a_device(bank: Bank) -> None:
+    """A phone that has passed on names its new owner: the page of another person is not told."""
+    bank.send("app_opened", "tina", anonymousId="passed-on", properties={})
+    bank.consent("tina", is_given=True)
+    asked = {"placement": PLACE, "ids": {"device": "passed-on"}}
+    tina = bank.token(device="passed-on")
+    assert bank.ask("POST", "/v1/decide", asked, tina)[0] == 200
+    before = bank.token(sub="login:wei", device="passed-on")
+    status, problem = bank.ask("POST", "/v1/decide", asked, before)
+    assert (status, problem["code"]) == (403, "forbidden")
+    assert bank.decide("wei", before)["subject"] == hash128("login:wei").hex()
+
+
 def test_an_unknown_placement_is_a_problem_with_a_suggestion(bank: Bank) -> None:
     """Where, what came, and the closest name."""
     body = {"placement": "bill_payment_reslt", "ids": {"login": "tina"}}

@@ -154,6 +154,7 @@ class Deciding:
         place = served.decider.place(request.placement)
         with self._state.read() as view:
             subject = load_subject(view, served.tag_table, ids, now_us, self._erasure_key)
+        _require_own(who, subject)
         decision_id = new_id(self._clock, self._random)
         decided = served.decider.decide(
             request,
@@ -325,6 +326,19 @@ def _require_bound(who: Caller, ids: list[str], placement: str) -> None:
             "the token is bound to another subject or placement.",
             where="Authorization",
             hint="Ask your server for a token of this person and placement.",
+        )
+
+
+def _require_own(who: Caller, subject: Subject) -> None:
+    """The device of a token may be another person's by now, who is not the page's to know."""
+    token = who.token
+    if token is None or subject.found_by in (*subject.ids, token.subject):
+        return
+    if token.subject not in subject.ids:
+        raise Forbidden(
+            "the token's device is another person's now.",
+            where="Authorization",
+            hint="Ask with the id of the person to whom the token is bound.",
         )
 
 
