@@ -332,7 +332,7 @@ def test_events_of_an_erased_person_are_refused(new_desk: Callable[..., Any], pa
 def test_a_new_consent_from_the_banks_server_ends_the_refusal(
     new_desk: Callable[..., Any], paid: Paid
 ) -> None:
-    """The record of it is there for the projection and for every other reader; a page cannot."""
+    """It says which ids every partition must accept again; a page cannot."""
     erased = {hashed("customer_no:10001")}
     erasures = Erasures(lambda text: hashed(text) if hashed(text) in erased else None)
     desk = new_desk(erasures=erasures)
@@ -341,8 +341,20 @@ def test_a_new_consent_from_the_banks_server_ends_the_refusal(
     found = desk.send("server", given)
     assert found.counts == (1, 0, 0, 0)
     assert found.collected.consents
-    assert found.controls[0].type == "reinstated"
-    assert found.controls[0].body == {"ids": [hashed("customer_no:10001")]}
+    assert found.collected.reinstated == [hashed("customer_no:10001")]
+
+
+def test_what_is_handed_over_is_refused_where_its_subject_is_erased(
+    new_desk: Callable[..., Any], paid: Paid
+) -> None:
+    """The order may have reached this partition after the other gateway had judged the event."""
+    erased = {hashed("customer_no:1")}
+    erasures = Erasures(lambda text: hashed(text) if hashed(text) in erased else None)
+    here, there = new_desk(erasures=erasures), new_desk()
+    sent = there.send("app", paid(userId="1"), paid(userId="2"), paid(userId="1", properties={}))
+    found = here.collector.admission.admit_handed(sent.entries, 1)
+    assert found.counts == {"app": (1, 0, 0, 2)}
+    assert not any(b"customer_no:1" in payload for _, payload in found.entries)
 
 
 def test_only_consents_make_the_reply_wait(desk: Any, paid: Paid) -> None:

@@ -26,6 +26,7 @@ from dipper.profile.subject import load_subject
 from dipper.surface.applying import apply
 from dipper.surface.conservation import Conservation
 from dipper.surface.demo.server import DemoServer
+from dipper.surface.erasing import erase
 from dipper.surface.replaying import replay
 
 PERSONS = 60
@@ -58,6 +59,40 @@ def messages() -> list[dict[str, Any]]:
     return [{key: value for key, value in one.items() if value is not None} for one in found]
 
 
+def post(port: int, key: str, path: str, document: Any) -> None:
+    """One request over a connection of its own."""
+    secret = b64encode(f"{key}:".encode()).decode()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with contextlib.closing(connection):
+        headers = {"Authorization": f"Basic {secret}"}
+        connection.request("POST", path, json.dumps(document).encode(), headers)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+
+
+def settle(folder: Path, partitions: int) -> None:
+    """Until everything is projected, also what ticks have announced, and in the lake."""
+    deadline, quiet = time.monotonic() + 60, 0
+    workspace = Workspace(folder)
+    with workspace.log.reader() as reader:
+        while quiet < 15 and time.monotonic() < deadline:
+            with workspace.state.read() as view:
+                reached = view.positions()
+                touched = next(iter(view.scan("touched")), None)
+            ends = {p: reader.end(p) for p in range(partitions)}
+            is_done = touched is None and all(reached.get(p, 0) == ends[p] for p in ends)
+            quiet = quiet + 1 if is_done else 0
+            time.sleep(0.1)
+    workspace.state.close()
+    assert quiet >= 15, "the worker did not come to rest"
+
+
+def await_gateways(workspace: Workspace, partitions: int) -> None:
+    """Until every partition's gateway listens."""
+    while not all(workspace.socket(p).exists() for p in range(partitions)):
+        time.sleep(0.05)
+
+
 class Outcome:
     """What a bank of so many partitions made of the messages."""
 
@@ -69,10 +104,9 @@ class Outcome:
         self.server = DemoServer(folder, folder.parent / f"server{partitions}.log")
         self.server.start()
         try:
-            while not all(workspace.socket(p).exists() for p in range(partitions)):
-                time.sleep(0.05)
+            await_gateways(workspace, partitions)
             self._send()
-            self._settle(folder, partitions)
+            settle(folder, partitions)
         finally:
             self.server.stop()
         self.workspace = Workspace(folder)
@@ -81,34 +115,11 @@ class Outcome:
     def _send(self) -> None:
         batches = messages()
         for start in range(0, len(batches), 9):
-            self._post("/v1/batch", {"batch": batches[start : start + 9]})
+            post(
+                self.server.data_port, self.key, "/v1/batch", {"batch": batches[start : start + 9]}
+            )
         # A copy of some of it, to whichever gateway answers.
-        self._post("/v1/batch", {"batch": batches[:5]})
-
-    def _post(self, path: str, document: Any) -> None:
-        secret = b64encode(f"{self.key}:".encode()).decode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.data_port, timeout=30)
-        with contextlib.closing(connection):
-            headers = {"Authorization": f"Basic {secret}"}
-            connection.request("POST", path, json.dumps(document).encode(), headers)
-            answer = connection.getresponse()
-            assert answer.status == 200, answer.read()
-
-    def _settle(self, folder: Path, partitions: int) -> None:
-        """Until everything is projected, also what ticks have announced, and in the lake."""
-        deadline, quiet = time.monotonic() + 60, 0
-        workspace = Workspace(folder)
-        with workspace.log.reader() as reader:
-            while quiet < 15 and time.monotonic() < deadline:
-                with workspace.state.read() as view:
-                    reached = view.positions()
-                    touched = next(iter(view.scan("touched")), None)
-                ends = {p: reader.end(p) for p in range(partitions)}
-                is_done = touched is None and all(reached.get(p, 0) == ends[p] for p in ends)
-                quiet = quiet + 1 if is_done else 0
-                time.sleep(0.1)
-        workspace.state.close()
-        assert quiet >= 15, "the worker did not come to rest"
+        post(self.server.data_port, self.key, "/v1/batch", {"batch": batches[:5]})
 
     def _read(self) -> None:
         workspace = self.workspace
@@ -173,3 +184,58 @@ def test_every_partition_has_its_share(outcomes: dict[int, Outcome]) -> None:
 def test_a_replay_gives_the_same_bytes(outcomes: dict[int, Outcome], partitions: int) -> None:
     """However the partitions interleave."""
     assert outcomes[partitions].replayed["equal"], outcomes[partitions].replayed
+
+
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> None:
+    """The server's processes find the kernels compiled."""
+    if pytestconfig.cache is not None:
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(pytestconfig.cache.mkdir("kernels")))
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.usefixtures("kernels")
+def test_a_new_consent_after_an_erasure_reaches_every_gateway(tmp_path: Path) -> None:
+    """Whichever gateway a later event comes to, it is accepted; a replay gives the same bytes."""
+    folder = tmp_path / "bank"
+    init_workspace(folder, random_bytes=os.urandom, partitions=4)
+    workspace = Workspace(folder)
+    apply(workspace, prepare(workspace, system_clock()), system_clock)
+    key = read_keys(workspace.keys_file).write_keys["server"]
+    server = DemoServer(folder, tmp_path / "server.log")
+
+    def send(count: int = 1, event: str = "bill_paid", **properties: Any) -> None:
+        """Events of one person; the kernel spreads connections over the gateways."""
+        for _ in range(count):
+            said = {"type": "track", "event": event, "userId": "C1", "properties": properties}
+            post(server.data_port, key, "/v1/batch", {"batch": [said | {"messageId": new()}]})
+
+    def new() -> str:
+        return os.urandom(8).hex()
+
+    server.start()
+    try:
+        await_gateways(workspace, 4)
+        send(amount_fen=500)
+        settle(folder, 4)
+        erase(workspace, "customer_no:C1", system_clock)
+        send(8, amount_fen=500)
+        send(event="consent_given", purpose="marketing", notice_version="2")
+        send(40, amount_fen=500)
+        settle(folder, 4)
+    finally:
+        server.stop()
+    workspace = Workspace(folder)
+    with workspace.log.reader() as reader:
+        counting = Conservation(reader)
+        counting.catch_up()
+        counts = counting.by_source()["server"]
+    assert (counts.good, counts.refused) == (41, 8)
+    current = applied(workspace)
+    assert current is not None
+    served = Programs(workspace).get(Current(current.program, dict(current.tables)))
+    with workspace.state.read() as view:
+        found = load_subject(view, served.tag_table, ["customer_no:C1"], system_clock())
+    assert found.tags["bills_paid_30d"] == 40
+    assert found.consents["marketing"].given
+    assert replay(workspace)["equal"]

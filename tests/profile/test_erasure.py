@@ -111,7 +111,7 @@ def test_a_new_consent_lifts_the_refusal(lived: Any) -> None:
     """After `reinstated` the id is like any new one."""
     erase(lived)
     mark = tombstone("customer_no:C1", KEY).hex()
-    lived.project(lived.control("reinstated", ids=[mark]))
+    lived.project(lived.control("reinstated", ids={mark: START}))
     lived.pay(START + 9)
     assert lived.subject("C1").tags["bills"] == 0
     assert lived.subject("C1", now_us=START + 9).tags["bills"] == 1

@@ -7,6 +7,7 @@ what its log holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import repeat
 from typing import NamedTuple, cast
@@ -17,6 +18,7 @@ import numpy as np
 from dipper.collect.canonical import Stored, recorded_hash
 from dipper.collect.counts import Counts
 from dipper.collect.duplicates import IDENTIFIED, NO_TIME, Duplicates, Identified, Verdict
+from dipper.collect.erasures import Erasures
 from dipper.collect.failed import failed_as_accepted
 from dipper.collect.plan import Failed
 from dipper.engine.ports import Entry
@@ -68,11 +70,31 @@ class Admitted(NamedTuple):
     counts: dict[str, Counts]
 
 
+class _Named(msgspec.Struct):
+    """What of a record tells whose it is."""
+
+    subjects: dict[str, str] = {}
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+@dataclass
+class _Handed:
+    """What was handed over of one source."""
+
+    payloads: list[bytes] = field(default_factory=list)
+    fields: list[Identified] = field(default_factory=list)
+    failed: list[FailedEvent] = field(default_factory=list)
+    refused: int = 0
+
+
 class Admission:
     """Admits events to one partition. One thread, in the order in which the log is appended to."""
 
-    def __init__(self, duplicates: Duplicates) -> None:
+    def __init__(self, duplicates: Duplicates, erasures: Erasures) -> None:
         self.duplicates = duplicates
+        self._erasures = erasures
 
     def admit(
         self,
@@ -120,26 +142,30 @@ class Admission:
         return Admitted(entries, {source: Counts(accepted, len(kept), duplicate, refused)})
 
     def admit_handed(self, entries: Sequence[Entry], received_us: int) -> Admitted:
-        """The same for records that another gateway has judged and handed over."""
-        sources: dict[str, tuple[list[tuple[bytes, Identified]], list[FailedEvent]]] = {}
+        """The same for records that another gateway has judged and handed over.
+
+        An erasure may have come between: no record of an erased id follows the order in this
+        partition, so that whoever reads the log finds them all before it.
+        """
+        sources: dict[str, _Handed] = {}
         for kind, payload in entries:
-            if kind == RecordKind.FAILED:
-                event = FAILED_DECODER.decode(payload)
-                sources.setdefault(event.source, ([], []))[1].append(event)
+            event: FailedEvent | Identified
+            is_failed = kind == RecordKind.FAILED
+            event = FAILED_DECODER.decode(payload) if is_failed else IDENTIFIED.decode(payload)
+            part = sources.setdefault(event.source, _Handed())
+            if self._erasures.is_needed and self._erasures.holds(_NAMED.decode(payload).subjects):
+                part.refused += 1
+            elif isinstance(event, FailedEvent):
+                part.failed.append(event)
             else:
-                fields = IDENTIFIED.decode(payload)
-                sources.setdefault(fields.source, ([], []))[0].append((payload, fields))
+                part.payloads.append(payload)
+                part.fields.append(event)
         admitted = Admitted([], {})
-        for source, (events, failed) in sources.items():
-            good = good_events(
-                self.duplicates,
-                source,
-                [payload for payload, _ in events],
-                [fields for _, fields in events],
-            )
-            part = self.admit(source, good, failed, 0, received_us)
-            admitted.entries.extend(part.entries)
-            admitted.counts.update(part.counts)
+        for source, part in sources.items():
+            good = good_events(self.duplicates, source, part.payloads, part.fields)
+            found = self.admit(source, good, part.failed, part.refused, received_us)
+            admitted.entries.extend(found.entries)
+            admitted.counts.update(found.counts)
         return admitted
 
     def undo(self, entries: Sequence[Entry]) -> None:

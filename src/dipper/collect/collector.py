@@ -30,7 +30,7 @@ from dipper.collect.rules import Rules
 from dipper.collect.sources import Source, Sources
 from dipper.collect.subjects import partition_of
 from dipper.engine.ports import Entry
-from dipper.engine.record import Control, RecordKind
+from dipper.engine.record import RecordKind
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -40,13 +40,16 @@ class Collected(NamedTuple):
 
     `entries` go to this gateway's partition; `foreign` to the gateways of other partitions, which
     admit them. `counts` tells what became of the records of this partition. `consents` says that
-    the reply must wait until the projection has applied the entries.
+    the reply must wait until the projection has applied the entries. `reinstated` are keyed hashes
+    of erased ids to which the bank's server brings a new consent: before anything is stored, every
+    partition must hear that they are accepted again.
     """
 
     entries: list[Entry]
     counts: Mapping[str, Counts]
     foreign: Mapping[int, list[Entry]]
     consents: bool
+    reinstated: Sequence[str] = ()
 
     @property
     def has_duplicates(self) -> bool:
@@ -88,8 +91,8 @@ class Collector:
         partitions: int = 1,
         erasures: Erasures | None = None,
     ) -> None:
-        self.admission = Admission(duplicates)
         self.erasures = erasures or Erasures()
+        self.admission = Admission(duplicates, self.erasures)
         self.totals: dict[str, Counts] = {}
         self.removed: Counter[str] = Counter()
         self._dialects = dialects
@@ -207,12 +210,12 @@ class Collector:
     def _finish(self, source: Source, judged: Judged, received_us: int) -> Collected:
         """Admit what is ours, and hand over the rest."""
         consents = bool(judged.consents)
-        reinstated = self._reinstatements(source, judged.consents, received_us)
+        reinstated = self._reinstated(source, judged.consents)
         foreign: dict[int, list[Entry]] = {}
         if self._partitions > 1:
             judged, foreign = self._split(judged)
         admitted = self._admit(source, judged, received_us)
-        return Collected(admitted.entries + reinstated, admitted.counts, foreign, consents)
+        return Collected(admitted.entries, admitted.counts, foreign, consents, reinstated)
 
     def _admit(self, source: Source, judged: Judged, received_us: int) -> Admitted:
         return self.admission.admit(
@@ -239,18 +242,13 @@ class Collector:
                 foreign.setdefault(home, []).append(entry)
         return judged.part(places, failed), foreign
 
-    def _reinstatements(
-        self, source: Source, consents: Sequence[Stored], received_us: int
-    ) -> list[Entry]:
-        """A control record for erased ids to which the bank's server brings a new consent."""
+    def _reinstated(self, source: Source, consents: Sequence[Stored]) -> list[str]:
+        """The erased ids to which the bank's server brings a new consent."""
         ids: set[str] = set()
         for event in consents:
             if event.event == "consent_given" and source.trust != "public":
                 ids.update(self.erasures.hashes(event.subjects))
-        if not ids:
-            return []
-        control = Control(type="reinstated", time_us=received_us, body={"ids": sorted(ids)})
-        return [Entry(RecordKind.CONTROL, _ENCODER.encode(control))]
+        return sorted(ids)
 
 
 def _too_many(batch: Batch, batch_max: int) -> list[Incoming | Unreadable]:

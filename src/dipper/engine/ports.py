@@ -193,8 +193,9 @@ class Lake(Protocol):
 
     def snapshot(self) -> Snapshot: ...
 
-    def erase(self, ids: Sequence[str]) -> int:
-        """Remove the ids' role columns and rows from every file and old version. Gives rows."""
+    def erase(self, ids: Sequence[str], before_us: int | None = None) -> int:
+        """Remove the ids' role columns and rows (received before a moment) from every file and old
+        version. Gives rows."""
 
 
 # --- runner ---------------------------------------------------------------------------------

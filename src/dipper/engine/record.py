@@ -110,7 +110,7 @@ class Control(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 #   tick            {now_us}
 #   counted         {source, duplicate, refused}    events that leave no record of their own
 #   erased          {ids: [keyed hash, hex], key_id, roles, counts}
-#   reinstated      {ids: [keyed hash, hex]}        a new consent lifts the refusal of an erased id
+#   reinstated      {ids: {keyed hash, hex: time_us of the erasure}}   a new consent lifts a refusal
 #   quarantined     {partition, offset, reason}
 #   model_published {policy, hash, trained_to: {partition: offset}}
 #   run             {run, source, events, file_digest}   a bulk import that ended

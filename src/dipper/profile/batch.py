@@ -10,7 +10,7 @@ from __future__ import annotations
 from dipper.engine.ports import Position, Record, StateReader
 from dipper.engine.record import Event
 from dipper.kit.hashing import hash64, hash128
-from dipper.profile.erasure import tombstone
+from dipper.profile.erasure import refused_until, tombstone
 from dipper.profile.handlers import BINDERS, HANDLERS, bind
 from dipper.profile.id_state import KIND_MASK
 from dipper.profile.id_work import UNTOUCHED, IdWork, WorkFamily
@@ -37,8 +37,9 @@ class Batch:
             )
             for name, family in table.families.items()
         }  # fmt: skip
-        has_tombstones = next(iter(reader.scan("erased")), None) is not None
-        self._erasure_key = erasure_key if has_tombstones else None
+        marks = (next(iter(reader.scan(table)), None) for table in ("erased", "lifted"))
+        self._erasure_key = erasure_key if any(mark is not None for mark in marks) else None
+        self._received_us = 0
         self._plans = table.events
         self._default = EventPlan(("person",), {})
 
@@ -59,11 +60,13 @@ class Batch:
             claimed = subjects.get("person")
             claim = claim_of(hash128(claimed)) if claimed is not None else 0
             works = [self.work(device, "device")]
-        if self._erasure_key is not None and works:
-            works = [work for work in works if not work.is_erased]
-            if not works:
+        if self._erasure_key is not None:
+            self._received_us = record.received_us
+            accepted = [work for work in works if not self.refuses(work)]
+            if works and not accepted:
                 self.refused[event.source] = self.refused.get(event.source, 0) + 1
                 return
+            works = accepted
         for work in works:
             maker = plan.makers.get(work.family.name)
             if maker is not None:
@@ -91,13 +94,19 @@ class Batch:
             and self.believes(event, "person", True)
         ):
             key = (event.time_us, event.seq, order)
-            bind(self.work(person, "person"), self.work(device, "device"), key, True)
+            one, other = self.work(person, "person"), self.work(device, "device")
+            if not (self.refuses(one) or self.refuses(other)):
+                bind(one, other, key, True)
 
     def believes(self, event: Event, role: str, is_trusted: bool) -> bool:
         """Whether the id in a role is more than a claim."""
         if is_trusted and role not in event.claims:
             return True
         return role == "device" or event.source in self.table.believed_claims
+
+    def refuses(self, work: IdWork) -> bool:
+        """Whether the id was erased when the event at hand was received."""
+        return work.refused_until_us > self._received_us
 
     def work(self, text: str, role: str = "") -> IdWork:
         """The work on an id; `role` says its kind where its type does not."""
@@ -113,7 +122,7 @@ class Batch:
             work = IdWork(text, key, kind, self._families[family_of(kind)], data)
             if self._erasure_key is not None:
                 mark = tombstone(text, self._erasure_key)
-                work.is_erased = self.reader.get("erased", mark) is not None
+                work.refused_until_us = refused_until(self.reader, mark)
             self._works[text] = work
         return work
 
@@ -122,13 +131,13 @@ class Batch:
         return {
             work.key: work.touched_us
             for work in self._works.values()
-            if work.touched_us != UNTOUCHED and not work.is_erased
+            if work.touched_us != UNTOUCHED
         }
 
     def finish(self) -> dict[str, dict[bytes, bytes | None]]:
         """All changes of the state but those of `touched`."""
         rows = self.changes.setdefault("ids", {})
         for work in self._works.values():
-            if not work.is_erased:
+            if not (work.refused_until_us and work.is_blank):
                 rows[work.key] = work.to_bytes()
         return self.changes

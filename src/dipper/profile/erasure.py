@@ -3,13 +3,16 @@
 A tombstone is a keyed hash of an id, so that later events of the erased subject are refused while
 nobody can read from the state whom it was. What other subjects have in common with the erased one
 stays with them: a shared device loses only what was the erased person's.
+
+The order comes once in every partition, and so does the record by which a new consent lifts it:
+each is told by the time of the order, so that it does not matter which partition is read first.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -24,7 +27,10 @@ from dipper.profile.tags import TagTable, family_of
 
 Rows = dict[str, dict[bytes, bytes | None]]
 
+FOREVER_US = 2**63 - 1
+
 _TIME = struct.Struct(">q")
+_LIFTED = struct.Struct(">2q")
 _DECODE = msgspec.msgpack.Decoder(tuple[int, int, bytes]).decode
 
 
@@ -59,8 +65,7 @@ def erase_changes(
 ) -> Rows:
     """The changes that remove these ids from the state and leave their tombstones."""
     changes = _removal(reader, table, frozenset(map(hash128, ids)))
-    changes["erased"] = {tombstone(text, key): _TIME.pack(now_us) for text in ids}
-    return changes
+    return changes | _tombstones([tombstone(text, key) for text in ids], now_us)
 
 
 def erase_named(
@@ -72,18 +77,53 @@ def erase_named(
 ) -> Rows:
     """The same for ids of which only the tombstones are known: every id is looked at.
 
+    Those whose erasure at `now_us`, or a later one, is known stay as they are: they may be back.
     Without the key the tombstones alone are written; the ids are then gone from the log already.
     """
-    named = set(tombstones)
+    named = {mark for mark in tombstones if erased_us(reader, mark) < now_us}
     gone = set()
     if key is not None:
         for id_key, _ in reader.scan("ids"):
             stored = read_stored(reader, table, id_key)
             if stored is not None and tombstone(stored.facts().id, key) in named:
                 gone.add(id_key)
-    changes = _removal(reader, table, frozenset(gone))
-    changes["erased"] = {mark: _TIME.pack(now_us) for mark in named}
+    return _removal(reader, table, frozenset(gone)) | _tombstones(named, now_us)
+
+
+def reinstate(reader: StateReader, orders: Mapping[str, int], now_us: int) -> Rows:
+    """The changes by which ids are accepted again from `now_us` on. `orders`: tombstone (hex) ->
+    time of the erasure that is lifted; an id that was erased again since stays erased."""
+    changes: Rows = {"erased": {}, "lifted": {}}
+    for text, order_us in orders.items():
+        mark = bytes.fromhex(text)
+        if erased_us(reader, mark) > order_us:
+            continue
+        known = reader.get("lifted", mark)
+        since_us = now_us
+        if known is not None and _LIFTED.unpack(known)[0] == order_us:
+            since_us = min(since_us, _LIFTED.unpack(known)[1])
+        changes["erased"][mark] = None
+        changes["lifted"][mark] = _LIFTED.pack(order_us, since_us)
     return changes
+
+
+def erased_us(reader: StateReader, mark: bytes) -> int:
+    """When the last erasure of an id that the state knows was ordered, or NEVER_US."""
+    value = reader.get("erased", mark) or reader.get("lifted", mark)
+    return NEVER_US if value is None else int(_TIME.unpack_from(value)[0])
+
+
+def refused_until(reader: StateReader, mark: bytes) -> int:
+    """Events of an id are refused that were received before this moment; 0: it never was erased."""
+    if reader.get("erased", mark) is not None:
+        return FOREVER_US
+    lifted = reader.get("lifted", mark)
+    return 0 if lifted is None else int(_LIFTED.unpack(lifted)[1])
+
+
+def _tombstones(marks: Iterable[bytes], now_us: int) -> Rows:
+    erased: dict[bytes, bytes | None] = dict.fromkeys(marks, _TIME.pack(now_us))
+    return {"erased": erased, "lifted": dict.fromkeys(erased)}
 
 
 def _removal(reader: StateReader, table: TagTable, gone: frozenset[Key]) -> Rows:

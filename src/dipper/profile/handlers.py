@@ -33,7 +33,7 @@ _ENCODE = msgspec.msgpack.Encoder().encode
 
 def bind(one: IdWork, other: IdWork, key: OrderKey, is_bound: bool) -> bool:
     """Two ids belong to one subject from now on, or no longer; false when they cannot."""
-    if one.key == other.key or one.is_erased or other.is_erased:
+    if one.key == other.key:
         return True
     if one.kind == other.kind and one.kind != "device":
         for mine, theirs in ((one, other), (other, one)):
@@ -75,6 +75,8 @@ def _bound(batch: Batch, event: Event, at: Position, key: OrderKey, works: list[
         batch.failed.append((at, f"{event.event} names no two ids that its source may bind"))
         return
     for work in named[1:]:
+        if batch.refuses(named[0]) or batch.refuses(work):
+            continue
         if not bind(named[0], work, key, is_bound):
             batch.failed.append((at, f"{event.event}: {named[0].kind} and {work.kind} never join"))
 

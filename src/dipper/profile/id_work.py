@@ -55,7 +55,8 @@ class IdWork:
 
     __slots__ = (
         "_data", "_facts", "_facts_bytes", "_flags", "_new", "_trimmed_us", "family",
-        "is_changed", "is_erased", "is_proven", "key", "kind", "last_us", "text", "touched_us",
+        "is_changed", "is_proven", "key", "kind", "last_us", "refused_until_us", "text",
+        "touched_us",
     )  # fmt: skip
 
     def __init__(
@@ -63,7 +64,7 @@ class IdWork:
     ) -> None:
         self.text, self.key, self.kind, self.family = text, key, kind, family
         self.touched_us = UNTOUCHED
-        self.is_erased = False
+        self.refused_until_us = 0
         self._new: list[bytes] = []
         self._data = data
         self._facts: Facts | None = None
@@ -78,6 +79,11 @@ class IdWork:
             )
             self._flags = flags
             self.is_changed, self.is_proven = False, flags >= PROVEN
+
+    @property
+    def is_blank(self) -> bool:
+        """Nothing was known of the id, and nothing has been said of it."""
+        return self._data is None and self.last_us == NEVER_US and self.touched_us == UNTOUCHED
 
     @property
     def facts(self) -> Facts:

@@ -17,7 +17,7 @@ from dipper.engine.ports import Position, Record, StateReader
 from dipper.engine.record import CONTROL_DECODER, EVENT_DECODER, Control, RecordKind
 from dipper.kit.errors import Conflict
 from dipper.profile.batch import Batch
-from dipper.profile.erasure import erase_named
+from dipper.profile.erasure import erase_named, reinstate
 from dipper.profile.id_state import NEVER_US
 from dipper.profile.identity import Key
 from dipper.profile.tags import TagTable
@@ -141,11 +141,12 @@ def _control(batch: Batch, control: Control, erasure_key: bytes | None) -> None:
     if control.type == "erased":
         named = [bytes.fromhex(text) for text in control.body.get("ids", ())]
         changes = erase_named(batch.reader, batch.table, named, erasure_key, control.time_us)
-        for name, rows in changes.items():
-            batch.changes.setdefault(name, {}).update(rows)
     elif control.type == "reinstated":
-        for text in control.body.get("ids", ()):
-            batch.changes.setdefault("erased", {})[bytes.fromhex(text)] = None
+        changes = reinstate(batch.reader, control.body["ids"], control.time_us)
+    else:
+        return
+    for name, rows in changes.items():
+        batch.changes.setdefault(name, {}).update(rows)
 
 
 def _projected(batch: Batch, reader: StateReader, table: TagTable) -> Projected:

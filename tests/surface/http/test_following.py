@@ -11,8 +11,8 @@ import pytest
 from dipper.app.init import init_workspace
 from dipper.app.programs import prepare, store
 from dipper.app.workspace import Workspace
-from dipper.engine.record import Control
-from dipper.kit.errors import Forbidden, NotFound
+from dipper.engine.record import CONTROL_DECODER, Control
+from dipper.kit.errors import Forbidden, NotFound, Unavailable
 from dipper.profile.erasure import tombstone
 from dipper.surface.http.following import Following
 
@@ -80,14 +80,34 @@ def test_erased_and_reinstated_ids_are_known_by_keyed_hash(tmp_path: Path) -> No
     asked: list[Any] = []
     following.on_erasure = asked.append
     mark = tombstone("login:a", KEY).hex()
-    erased, back = control("erased", ids=[mark]), control("reinstated", ids=[mark])
+    erased = control("erased", ids=[mark])
     following.follow(erased)
     following.apply(erased)
     assert asked[-1]("login:a") == mark
     assert asked[-1]("login:b") is None
+    back = CONTROL_DECODER.decode(following.reinstatement([mark], NOW_US + 5)[1])
+    following.admit(back)
     following.follow(back)
     following.apply(back)
     assert asked[-1] is None
+
+
+def test_a_new_consent_lifts_the_erasure_that_it_names(tmp_path: Path) -> None:
+    """Said twice, or after another order, it brings nobody back a second time."""
+    _, following = make(tmp_path / "bank")
+    mark = tombstone("login:a", KEY).hex()
+    first, second = (Control(type="erased", time_us=at, body={"ids": [mark]}) for at in (5, 9))
+    back = Control(type="reinstated", time_us=7, body={"ids": {mark: 5}})
+    with pytest.raises(Unavailable):
+        following.admit(back)
+    asked: list[Any] = []
+    following.on_erasure = asked.append
+    for told, is_erased in ((first, True), (back, False), (back, False), (second, True),
+                            (back, True), (first, True)):  # fmt: skip
+        following.admit(told)
+        following.follow(told)
+        following.apply(told)
+        assert (asked[-1] is not None) is is_erased
 
 
 def test_a_model_is_the_one_published_last(tmp_path: Path) -> None:

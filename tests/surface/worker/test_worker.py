@@ -186,6 +186,31 @@ def test_an_order_that_never_reached_the_log_erases_nobody(bench: Any) -> None:
     assert log_holds(bench, "customer_no:A")
 
 
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_what_came_after_a_new_consent_survives_the_erasure(
+    make_bench: Callable[..., Any], partitions: int
+) -> None:
+    """A worker that was away finds order and consent in the log: it erases what was before."""
+    bench = make_bench(partitions)
+    bench.bills("A", 5)
+    bench.settle(bench.worker())
+    order(bench, "A")
+    order_us = bench.now_us
+    bench.now_us += SECOND_US
+    mark = tombstone("customer_no:A", bench.erasure_key).hex()
+    bench.control("reinstated", {"ids": {mark: order_us}}, range(partitions))
+    bench.append([bench.event("bill_paid", "A", message_id="after")])
+    bench.settle(bench.worker())
+    subject = bench.subject("A")
+    assert not subject.erased
+    assert subject.tags["bills_paid_30d"] == 1
+    assert bills_in_lake(bench, "A") == 1
+    left = [event.message_id for event in bench.events() if event.event == "bill_paid"]
+    assert left == ["after"]
+    assert bench.workspace.control.get(RECEIPTS, "e1")["status"] == "done"
+    assert replay(bench.workspace)["equal"]
+
+
 # --- models ---------------------------------------------------------------------------------
 
 

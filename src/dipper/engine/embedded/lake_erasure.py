@@ -43,18 +43,26 @@ Redact = Callable[[Sequence[Touched]], Clean]
 """Given all that is touched, how each file is cleaned."""
 
 
-def erase(table: LakeTable, ids: Sequence[str], redact: Redact, threads: int) -> int:
+def erase(
+    table: LakeTable,
+    ids: Sequence[str],
+    redact: Redact,
+    threads: int,
+    before_us: int | None = None,
+) -> int:
     """Write every file again in which an id occurs, until none is left; gives rows concerned.
 
+    Rows received from `before_us` on stay as they are: the ids are back by then.
     Raises Unavailable while another process compacts or erases.
     """
     erased = pa.array(sorted(set(ids)), pa.string())
+    look = partial(_touched, table, erased, before_us)
     concerned = 0
     with table.rewriting(), ThreadPoolExecutor(threads) as pool:
         while True:
             with table.writing():
                 found = table.read()
-                all_files = list(pool.map(lambda file: _touched(table, file, erased), found.files))
+                all_files = list(pool.map(look, found.files))
                 touched = [each for each in all_files if len(each.rows)]
                 if not touched:
                     break
@@ -83,7 +91,7 @@ def redact_timelines(table: LakeTable, ids: Sequence[str], personal: Iterable[st
             hit = np.zeros(rows.num_rows, bool)
             hit[each.rows] = True
             rows = _set(rows, "first_row", _first_rows(rows, heirs))
-            rows = emptied(without_ids(rows, erased), theirs, hit)
+            rows = emptied(without_ids(rows, erased, hit), theirs, hit)
             stay = np.ones(rows.num_rows, bool)
             stay[each.own] = False
             return rows.filter(pa.array(stay))
@@ -93,14 +101,15 @@ def redact_timelines(table: LakeTable, ids: Sequence[str], personal: Iterable[st
     return prepared
 
 
-def without_ids(rows: pa.Table, erased: pa.Array) -> pa.Table:
-    """The same rows with the ids taken out of roles and claims."""
+def without_ids(rows: pa.Table, erased: pa.Array, hit: np.ndarray) -> pa.Table:
+    """The same rows with the ids taken out of roles and claims where the mask says so."""
     for name in _roles(rows):
-        rows = emptied(rows, [name], _named(rows[name], erased))
+        rows = emptied(rows, [name], _named(rows[name], erased) & hit)
     if "subjects" in rows.column_names:
         gone = set(erased.to_pylist())
         kept = [
-            None if t is None else _without_roles(t, gone) for t in rows["subjects"].to_pylist()
+            text if text is None or not is_hit else _without_roles(text, gone)
+            for text, is_hit in zip(rows["subjects"].to_pylist(), hit.tolist(), strict=True)
         ]
         rows = _set(rows, "subjects", pa.array(kept, pa.string()))
     return rows
@@ -119,7 +128,7 @@ def _roles(rows: pa.Table) -> list[str]:
     return [name for name in rows.column_names if name in ID_COLUMNS and name != "id"]
 
 
-def _touched(table: LakeTable, file: TableFile, erased: pa.Array) -> Touched:
+def _touched(table: LakeTable, erased: pa.Array, before_us: int | None, file: TableFile) -> Touched:
     path = table.folder / file.path
     rows = read_file(path, [name for name in filled_columns(path) if name in _NAMING])
     nobody = np.zeros(file.rows, bool)
@@ -131,6 +140,9 @@ def _touched(table: LakeTable, file: TableFile, erased: pa.Array) -> Touched:
         gone = set(erased.to_pylist())
         others = rows["subjects"].to_pylist()
         found |= [text is not None and _without_roles(text, gone) != text for text in others]
+    if before_us is not None:
+        received = read_file(path, ["received"])["received"].cast(pa.int64()).to_numpy()
+        found, own = found & (received < before_us), own & (received < before_us)
     return Touched(file, np.flatnonzero(found), np.flatnonzero(own))
 
 

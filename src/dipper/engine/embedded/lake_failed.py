@@ -118,18 +118,19 @@ class FailedEvents:
         self._table.sweep()
         return moved
 
-    def erase(self, ids: Sequence[str]) -> int:
-        """Empty the records that name an id, and leave no older version. Gives the rows."""
+    def erase(self, ids: Sequence[str], before_us: int | None = None) -> int:
+        """Empty the records that name an id (those received before a moment only), and leave no
+        older version. Gives the rows."""
         erased = pa.array(sorted(set(ids)), pa.string())
 
         def redact(_: Sequence[lake_erasure.Touched]) -> lake_erasure.Clean:
             return lambda rows, each: _emptied(rows, each.rows, erased)
 
-        return lake_erasure.erase(self._table, ids, redact, self._threads)
+        return lake_erasure.erase(self._table, ids, redact, self._threads, before_us)
 
 
 def _emptied(rows: pa.Table, touched: np.ndarray, erased: pa.Array) -> pa.Table:
     hit = np.zeros(rows.num_rows, bool)
     hit[touched] = True
-    rows = lake_erasure.without_ids(rows, erased)
+    rows = lake_erasure.without_ids(rows, erased, hit)
     return lake_erasure.emptied(rows, _PERSONAL, hit)

@@ -35,7 +35,7 @@ GROW_WAIT_S = 30.0
 
 # What each holds: docs/internals/ARCHITECTURE.md. All exist from the first opening on, so that a
 # reader never meets a table that was made after its own transaction began.
-TABLES = ("ids", "segments", "touched", "timers", "decisions", "erased", "crashes", "meta")
+TABLES = ("ids", "segments", "touched", "timers", "decisions", "erased", "lifted", "meta")
 
 _CLEAN = "clean"
 _POSITIONS = "positions"

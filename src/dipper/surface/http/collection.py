@@ -41,6 +41,8 @@ from dipper.surface.http.socket import Neighbour
 Scope = Mapping[str, Any]
 Projected = Callable[[Position], Awaitable[object]]
 """Returns when the projection has applied the record at a position."""
+Reinstatement = Callable[[Sequence[str], int], Entry]
+"""The record that tells, at a moment in µs, that erased ids (keyed hashes) are accepted again."""
 
 _SETTINGS = re.compile(r"/v1/projects/([^/]+)/settings")
 _SOURCE_CONFIG = ("/sourceConfig", "/sourceConfig/")
@@ -87,6 +89,7 @@ class Collection:
         *,
         clock: Clock,
         projected: Projected,
+        reinstatement: Reinstatement | None = None,
         partition: int = 0,
         neighbours: Mapping[int, Neighbour] | None = None,
         bodies: Bodies | None = None,
@@ -97,6 +100,7 @@ class Collection:
         self._dialects = dialects
         self._clock = clock
         self._projected = projected
+        self._reinstatement = reinstatement
         self._partition = partition
         self._neighbours = dict(neighbours or {})
         self._bodies = bodies or Bodies()
@@ -229,6 +233,8 @@ class Collection:
     async def _store(self, dialect: Dialect, collected: Collected, received_us: int) -> None:
         """Append to this partition and hand the rest to its gateways; wait for all of it."""
         try:
+            if collected.reinstated:
+                await self._reinstate(collected, received_us)
             if not collected.foreign and not collected.consents:
                 await self._store_here(collected, received_us)
                 return
@@ -241,6 +247,19 @@ class Collection:
             raise _unavailable(dialect, error.message) from error
         except TimeoutError:
             raise _unavailable(dialect, "a consent is stored but not yet applied") from None
+
+    async def _reinstate(self, collected: Collected, received_us: int) -> None:
+        """Let every partition know that ids are accepted again, our own last: while one of the
+        others does not know, we go on refusing and a resend comes here again."""
+        assert self._reinstatement is not None, "nobody is erased where nothing is followed"
+        entry = self._reinstatement(collected.reinstated, received_us)
+        try:
+            for neighbour in self._neighbours.values():
+                await neighbour.hand_over([entry], received_us, judged=False)
+            await self._appends.append([entry], received_us)
+        except Exception:
+            self._appends.admission.undo(collected.entries)
+            raise
 
     async def _store_here(self, collected: Collected, received_us: int) -> list[Position]:
         """Append; gives the last position, if there was anything to append."""

@@ -7,15 +7,16 @@ Control records come to every partition, so this is all that there is to know.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dipper.app.served import Current, Programs, Served
 from dipper.app.workspace import Workspace
 from dipper.collect.erasures import KeyedHash
 from dipper.decide.ranking import Published
-from dipper.engine.record import Control
+from dipper.engine.ports import Entry
+from dipper.engine.record import EVENT_ENCODER, Control, RecordKind
 from dipper.kit.clock import Clock
-from dipper.kit.errors import Forbidden
+from dipper.kit.errors import Forbidden, Unavailable
 
 
 class Following:
@@ -30,7 +31,9 @@ class Following:
         self._served: Served | None = None
         self._models: dict[str, str] = {}
         self._published: dict[str, Published] = {}
-        self._erased: set[str] = set()
+        # Keyed hash -> when the erasure was ordered that refuses it, or that was lifted last.
+        self._erased: dict[str, int] = {}
+        self._lifted: dict[str, int] = {}
         self.virtual_now_us: int | None = None
         self.on_program: Callable[[Served], None] = lambda served: None
         self.on_erasure: Callable[[KeyedHash | None], None] = lambda erased: None
@@ -40,13 +43,20 @@ class Following:
         return self._clock() if self.virtual_now_us is None else self.virtual_now_us
 
     def admit(self, control: Control) -> None:
-        """Refuse what may not be appended here. Raises Forbidden."""
+        """Refuse what may not be appended here. Raises Forbidden; Unavailable while the order is
+        not here yet that a record lifts."""
         if control.type == "clock" and not self._workspace.settings.workspace.demo:
             raise Forbidden(
                 "a clock record is for demo workspaces only.",
                 where=str(self._workspace.folder),
                 hint="A bank's workspace runs on the machine's time.",
             )
+
+        if control.type == "reinstated" and not all(
+            order_us <= max(self._erased.get(text, -1), self._lifted.get(text, -1))
+            for text, order_us in control.body["ids"].items()
+        ):
+            raise Unavailable("the erasure has not reached this partition yet.")
 
     def follow(self, control: Control) -> None:
         """Take in one control record; `apply` makes it effective."""
@@ -58,9 +68,14 @@ class Following:
         elif control.type == "clock":
             self.virtual_now_us = int(body["now_us"])
         elif control.type == "erased":
-            self._erased.update(body["ids"])
+            for text in body["ids"]:
+                if control.time_us > self._lifted.get(text, -1):
+                    self._erased[text] = max(control.time_us, self._erased.get(text, 0))
         elif control.type == "reinstated":
-            self._erased.difference_update(body["ids"])
+            for text, order_us in body["ids"].items():
+                self._lifted[text] = order_us
+                if self._erased.get(text, order_us + 1) <= order_us:
+                    del self._erased[text]
 
     def apply(self, control: Control | None = None) -> None:
         """Make effective what was followed: all of it, or what one record has changed."""
@@ -70,6 +85,12 @@ class Following:
             self.on_program(self._served)
         if kind in (None, "erased", "reinstated"):
             self.on_erasure(self._hash_if_erased if self._erased else None)
+
+    def reinstatement(self, erased: Sequence[str], now_us: int) -> Entry:
+        """The record by which erased ids (keyed hashes) are accepted again, for every partition."""
+        body = {"ids": {text: self._erased[text] for text in sorted(erased)}}
+        control = Control(type="reinstated", time_us=now_us, body=body)
+        return Entry(RecordKind.CONTROL, EVENT_ENCODER.encode(control))
 
     def served(self) -> Served | None:
         """The program in force."""

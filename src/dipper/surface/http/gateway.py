@@ -133,6 +133,7 @@ class Gateway:
             dialects,
             clock=self.following.now,
             projected=self.projection.applied,
+            reinstatement=self.following.reinstatement,
             partition=partition,
             neighbours={
                 other: Neighbour(workspace.socket(other))

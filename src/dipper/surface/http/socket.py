@@ -145,9 +145,12 @@ class Neighbour:
         self._reading: asyncio.Task[None] | None = None
         self._gate = asyncio.Lock()
 
-    async def hand_over(self, entries: Sequence[Entry], received_us: int) -> Appended:
-        """Let the other gateway admit and append judged records. Raises Unavailable."""
-        frame = _ENCODER.encode(_Request(list(entries), received_us, True))
+    async def hand_over(
+        self, entries: Sequence[Entry], received_us: int, *, judged: bool = True
+    ) -> Appended:
+        """Let the other gateway admit and append judged records, or append control records as they
+        are. Raises Unavailable."""
+        frame = _ENCODER.encode(_Request(list(entries), received_us, judged))
         async with self._gate:
             try:
                 if self._writer is None:

@@ -2,7 +2,8 @@
 
 The record `erased` names ids only by keyed hash, so what belongs to them is found by reading the
 log. The log is therefore emptied last: a worker that dies in the middle begins again and still
-finds whose rows the lake may have. Every partition brings the order once; the receipt adds up. A
+finds whose rows the lake may have. Every partition brings the order once; the receipt adds up. Whom
+a new consent has brought back meanwhile keeps what was received since. A
 record that other subjects share is written anew without the erased role (`restates`), before the
 old one is emptied, so that their timelines keep the row and a rebuild comes to the same state.
 """
@@ -19,9 +20,16 @@ from dipper.app.served import Served
 from dipper.app.workspace import Workspace
 from dipper.collect.subjects import partition_of
 from dipper.engine.ports import Entry, LogReader, Position, Record
-from dipper.engine.record import EVENT_DECODER, EVENT_ENCODER, Control, Event, RecordKind
+from dipper.engine.record import (
+    CONTROL_DECODER,
+    EVENT_DECODER,
+    EVENT_ENCODER,
+    Control,
+    Event,
+    RecordKind,
+)
 from dipper.kit.hashing import hash128
-from dipper.profile.erasure import tombstone
+from dipper.profile.erasure import FOREVER_US, erased_us, tombstone
 from dipper.surface.append import Appender
 
 log = structlog.get_logger("erasure")
@@ -64,8 +72,11 @@ class Eraser:
         identifier = str(control.body.get("erasure", ""))
         gone = {bytes.fromhex(text) for text in control.body["ids"]}
         ids, positions, restated = self._find(gone, reader, control.time_us)
-        lake_rows = self._workspace.lake.erase(sorted(ids)) if ids else 0
-        failed_rows = self._workspace.failed_events.erase(sorted(ids)) if ids else 0
+        lake_rows = failed_rows = 0
+        for until_us in set(ids.values()):
+            some = sorted(text for text, end_us in ids.items() if end_us == until_us)
+            lake_rows += self._workspace.lake.erase(some, until_us)
+            failed_rows += self._workspace.failed_events.erase(some, until_us)
         self._workspace.state.compact()
         self._forget([hash128(text).hex() for text in ids])
         for partition, entries in restated.items():
@@ -92,49 +103,57 @@ class Eraser:
     def resume(self, reader: LogReader, appender: Appender) -> None:
         """Finish erasures that a crash interrupted after their record was projected."""
         for identifier, document in self._workspace.control.items(RECEIPTS):
-            if document["status"] == "ordered" and self._is_projected(document["hashes"]):
+            if document["status"] == "ordered" and self._is_projected(document):
                 body = {"erasure": identifier, "ids": document["hashes"]}
                 control = Control(type="erased", time_us=document["time_us"], body=body)
                 self.erase(control, reader, appender)
 
-    def _is_projected(self, hashes: Sequence[str]) -> bool:
-        """Whether the state has the tombstones; else the record is still to come."""
+    def _is_projected(self, document: dict[str, Any]) -> bool:
+        """Whether the state knows of the order; else the record is still to come."""
+        marks = map(bytes.fromhex, document["hashes"])
         with self._workspace.state.read() as view:
-            return all(view.get("erased", bytes.fromhex(text)) is not None for text in hashes)
+            return all(erased_us(view, mark) >= document["time_us"] for mark in marks)
 
     def _find(
-        self, gone: set[bytes], reader: LogReader, now_us: int
-    ) -> tuple[set[str], list[Position], dict[int, list[Entry]]]:
-        known: dict[str, bool] = {}
-
-        def is_gone(text: str) -> bool:
-            if text not in known:
-                known[text] = tombstone(text, self._key) in gone
-            return known[text]
-
-        positions: list[Position] = []
-        rests: list[Event] = []
+        self, gone: set[bytes], reader: LogReader, order_us: int
+    ) -> tuple[dict[str, int | None], list[Position], dict[int, list[Entry]]]:
+        """The ids with the moment from which each is accepted again (None: not yet), the records
+        to empty, and what stands in for those that others keep."""
+        marks: dict[str, bytes] = {}
+        back: dict[bytes, int] = {}
+        candidates: list[Record] = []
         already: set[str] = set()
-        for partition in range(reader.partitions()):
-            for record in _personal_records(reader, partition):
-                named = _NAMED.decode(record.payload)
-                others = [_other_id(named)] if b'"other_id"' in record.payload else []
-                gone_here = [is_gone(text) for text in [*named.subjects.values(), *others] if text]
-                if not any(gone_here):
-                    already.add(named.restates)
-                    continue
-                positions.append(Position(record.partition, record.offset))
-                rest = self._without(record, is_gone)
-                if rest is not None:
-                    rests.append(rest)
+
+        def is_named(text: str) -> bool:
+            if text not in marks:
+                marks[text] = tombstone(text, self._key)
+            return marks[text] in gone
+
+        for record in _records(reader):
+            if record.kind == RecordKind.CONTROL:
+                _note_reinstated(record, order_us, back)
+            elif any(map(is_named, _ids_in(record))):
+                candidates.append(record)
+            elif b'"restates"' in record.payload:
+                already.add(_NAMED.decode(record.payload).restates)
+        positions: list[Position] = []
         restated: dict[int, list[Entry]] = {}
-        for rest in rests:
+        for record in candidates:
+
+            def is_gone(text: str, received_us: int = record.received_us) -> bool:
+                return is_named(text) and received_us < back.get(marks[text], FOREVER_US)
+
+            if not any(map(is_gone, _ids_in(record))):
+                continue
+            positions.append(Position(record.partition, record.offset))
+            rest = self._without(record, is_gone)
             # One that died here before may have written some of them.
-            if rest.restates not in already:
+            if rest is not None and rest.restates not in already:
                 home = partition_of(rest.subjects, reader.partitions())
                 entry = Entry(RecordKind.EVENT, EVENT_ENCODER.encode(rest))
                 restated.setdefault(home, []).append(entry)
-        return {text for text, found in known.items() if found}, positions, restated
+        ids = {text: back.get(mark) for text, mark in marks.items() if mark in gone}
+        return ids, positions, restated
 
     def _without(self, record: Record, is_gone: Callable[[str], bool]) -> Event | None:
         """The event as the remaining subjects keep it; None when none of them kept a row."""
@@ -159,13 +178,35 @@ class Eraser:
         )
 
 
-def _personal_records(reader: LogReader, partition: int) -> Iterator[Record]:
-    start = 0
-    while records := reader.read(partition, start, 5_000):
-        start = records[-1].offset + 1
-        for record in records:
-            if not record.erased and record.kind != RecordKind.CONTROL:
-                yield record
+def _records(reader: LogReader) -> Iterator[Record]:
+    """All records that are not emptied."""
+    for partition in range(reader.partitions()):
+        start = 0
+        while records := reader.read(partition, start, 5_000):
+            start = records[-1].offset + 1
+            for record in records:
+                if not record.erased:
+                    yield record
+
+
+def _note_reinstated(record: Record, order_us: int, back: dict[bytes, int]) -> None:
+    """Note since when ids are accepted again that the order at `order_us` has erased."""
+    if not record.payload.startswith(b'{"type":"reinstated"'):
+        return
+    control = CONTROL_DECODER.decode(record.payload)
+    for text, lifted_us in control.body["ids"].items():
+        if lifted_us == order_us:
+            mark = bytes.fromhex(text)
+            back[mark] = min(control.time_us, back.get(mark, FOREVER_US))
+
+
+def _ids_in(record: Record) -> list[str]:
+    """The ids that an event names, that of a binding included."""
+    named = _NAMED.decode(record.payload)
+    found = [*named.subjects.values()]
+    if b'"other_id"' in record.payload:
+        found.append(_other_id(named))
+    return [text for text in found if text]
 
 
 def _other_id(named: _Named) -> str:
