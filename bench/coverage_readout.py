@@ -65,7 +65,7 @@ def make_world(count: int, random: np.random.Generator) -> World:
     """Population, gates, visits, the ranker's choices, and organic openings."""
     persons = make_persons(count, random)
     needs = persons.hidden.needs
-    passes = (random.random(needs.shape) < PASSED_SHARE) & persons.consents_marketing[:, None]
+    passes = (random.random(needs.shape) < PASSED_SHARE) & persons.has_agreed[:, None]
     who = np.repeat(np.arange(count), random.poisson(VISITS_A_DAY * LIVE_DAYS, count))
     time = random.integers(0, PERIOD.end_us, len(who))
     order = np.argsort(time, kind="stable")

@@ -11,7 +11,13 @@ import pytest
 from dipper.app.workspace import Workspace
 from dipper.kit.clock import DAY_US, system_clock
 from dipper.surface.demo.bank import import_history, make_workspace
-from dipper.surface.demo.population import Organisations, Persons, make_organisations, make_persons
+from dipper.surface.demo.population import (
+    Organisations,
+    Persons,
+    make_organisations,
+    make_persons,
+    make_visitors,
+)
 
 MakeBank = Callable[[int], tuple[Workspace, Persons, Organisations]]
 
@@ -26,7 +32,8 @@ def make_bank(tmp_path: Path) -> MakeBank:
         organisations = make_organisations(count // 10, persons, random)
         workspace = make_workspace(tmp_path / "bank")
         start_us = system_clock() - DAY_US
-        import_history(tmp_path / "history", workspace, persons, organisations, start_us, random)
+        everybody = persons, make_visitors(count // 10, random), organisations
+        import_history(tmp_path / "history", workspace, *everybody, start_us, random)
         return Workspace(workspace.folder), persons, organisations
 
     return make

@@ -9,8 +9,8 @@ from dipper.engine.conformance.lake import NOW_US
 from dipper.engine.embedded.history import History
 from dipper.kit.clock import DAY_US, from_iso
 from dipper.kit.hashing import hash128
-from dipper.measure.activity import Seen
-from dipper.measure.facts import Assessments, assessments, consents, people, visitors
+from dipper.measure.activity import Seen, activity
+from dipper.measure.facts import Assessments, assessments, consents, people
 from dipper.measure.history import Period
 from dipper.measure.lifecycle import Stage, stage
 from dipper.measure.openings import Accounts
@@ -49,14 +49,19 @@ def test_an_assessment_is_valid_through_its_last_day(told: Callable[..., History
 
 
 def test_a_device_that_belongs_to_nobody_is_a_visitor(told: Callable[..., History]) -> None:
-    """Persons are none."""
+    """It is reached and never identified, whatever it does; persons are counted apart."""
     history = told(
         ("device:1", "seen", NOW_US, {"role": "device"}),
         ("device:1", "seen", NOW_US, {"role": "device"}),
         ("device:2", "seen", NOW_US + 1, {"role": "device"}),
         (ANN, "seen", NOW_US, {}),
     )
-    assert visitors(history, NOW_US) == 1
+    seen = activity(history, NOW_US, "Asia/Shanghai", [])
+    (visitor,) = people("device", seen, set(), set(), {}, {}, MONTH.start_us)
+    assert not visitor.is_identified
+    assert stage(visitor, NOW_US) == Stage.VISITOR
+    (ann,) = people("person", seen, set(), set(), {}, {}, MONTH.start_us)
+    assert ann.is_identified
 
 
 def test_facts_of_one_kind_are_put_together() -> None:

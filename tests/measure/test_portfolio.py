@@ -40,6 +40,7 @@ def measured() -> dict[str, Measured]:
         ("person", "ann"): replace(USER, lines=frozenset({"wealth"}), open_accounts=1),
         ("person", "bob"): replace(USER, subject="bob"),
         ("organisation", "shop"): replace(USER, subject="shop", has_consented=False),
+        ("device", "d7"): replace(USER, subject="d7", is_identified=False, has_consented=False),
     }
     evidence = Evidence(
         period=LIVE,
@@ -49,6 +50,7 @@ def measured() -> dict[str, Measured]:
             seen("ann", "rides", is_active_30=False),
             seen("bob", "rides", in_cohort=True),
             seen("shop", "till", "organisation"),
+            seen("d7", "rides", "device"),
         ],
         decisions=decisions,
         openings=[OPENING],
@@ -64,9 +66,10 @@ def measured() -> dict[str, Measured]:
 
 
 def test_everybody_ever_active_is_reached(measured: dict[str, Measured]) -> None:
-    """A person may be in several scenarios; a shop without consent is no user."""
-    assert [measured[name].steps.reached for name in ("bills", "rides", "till")] == [1, 2, 1]
-    assert measured["till"].steps.users == 0
+    """A person may be in several scenarios; a device of nobody known is reached among persons and
+    is no user, nor is a shop without consent."""
+    assert [measured[name].steps.reached for name in ("bills", "rides", "till")] == [1, 3, 1]
+    assert (measured["rides"].steps.users, measured["till"].steps.users) == (2, 0)
     assert measured["bills"].steps.customers == 1
 
 

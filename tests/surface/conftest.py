@@ -22,7 +22,7 @@ from dipper.app.keys import read_keys
 from dipper.app.workspace import Workspace
 from dipper.kit.clock import system_clock
 from dipper.surface.demo.bank import import_history, make_workspace
-from dipper.surface.demo.population import make_organisations, make_persons
+from dipper.surface.demo.population import make_organisations, make_persons, make_visitors
 from dipper.surface.demo.server import DemoServer
 
 PERSONS = 300
@@ -37,7 +37,8 @@ def quiet_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     persons = make_persons(PERSONS, random)
     organisations = make_organisations(PERSONS // 2, persons, random)
     workspace = make_workspace(folder / "bank")
-    import_history(folder / "history", workspace, persons, organisations, system_clock(), random)
+    everybody = persons, make_visitors(PERSONS // 10, random), organisations
+    import_history(folder / "history", workspace, *everybody, system_clock(), random)
     return workspace.folder
 
 

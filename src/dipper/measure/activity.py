@@ -30,6 +30,8 @@ NO_BEHAVIOUR = (
     "contact_failed",
 )
 KINDS = ("person", "organisation")
+VISITOR = "device"
+"""Who was never named is known by a device alone, and counted by it."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def in_scenarios(history: History, now_us: int) -> list[InScenario]:
 
 
 _NAMES = ", ".join(f"'{name}'" for name in NO_BEHAVIOUR)
-_KINDS = ", ".join(f"'{kind}'" for kind in KINDS)
+_KINDS = ", ".join(f"'{kind}'" for kind in (*KINDS, VISITOR))
 _BEHAVES = f"trust NOT IN ('engine', 'core') AND event NOT IN ({_NAMES})"
 _UP_TO_NOW = f"kind IN ({_KINDS}) AND time_us <= $now_us"
 

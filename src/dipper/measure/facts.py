@@ -1,7 +1,7 @@
 """Everybody with the facts that their stage rests on, gathered from history.
 
 Whoever has a timeline of its own was named by a source that is believed, so it is identified; who
-is known by a device alone has none and is a visitor.
+is known by a device alone is a visitor.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from dipper.measure.activity import Seen
+from dipper.measure.activity import VISITOR, Seen
 from dipper.measure.history import SUBJECT, History, Period
 from dipper.measure.lifecycle import Facts
 from dipper.measure.openings import Accounts
@@ -59,7 +59,7 @@ def people(
         found.append(
             Facts(
                 subject=subject,
-                is_identified=True,
+                is_identified=kind != VISITOR,
                 has_consented=whose in consented,
                 has_tag=subject in tagged,
                 has_clicked=what.has_clicked,
@@ -73,16 +73,6 @@ def people(
             )
         )
     return found
-
-
-def visitors(history: History, until_us: int) -> int:
-    """Devices that belong to nobody known."""
-    rows = history.rows(
-        "SELECT count(DISTINCT subject) FROM timelines "
-        "WHERE kind = 'device' AND time_us <= $until_us",
-        {"until_us": until_us},
-    )
-    return int(rows[0][0])
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dipper.experiment.arms import Shares
 from dipper.experiment.uplift import Readout, estimate
-from dipper.measure.activity import InScenario
+from dipper.measure.activity import VISITOR, InScenario
 from dipper.measure.confirmation import Decided, Matched, Opened
 from dipper.measure.evaluation import Indicator, ScenarioFacts, means_of, sheet
 from dipper.measure.four_steps import FourSteps, four_steps
@@ -35,9 +35,9 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What all scenarios are counted from. `facts` has everybody, `key_groups` the subjects that
-    the bank owes special care (of the kinds in `known_kinds`), `withdrawn` those who withdrew a
-    consent within 30 days; `shares` are those of the policies with a control group."""
+    """What all scenarios are counted from. `facts` has everybody, visitors too; `key_groups` the
+    subjects that the bank owes special care (of the kinds in `known_kinds`), `withdrawn` those who
+    withdrew a consent within 30 days; `shares` are those of the policies with a control group."""
 
     period: Period
     facts: Mapping[Whose, Facts]
@@ -97,8 +97,14 @@ def _mine(scenario: Scenario, evidence: Evidence) -> list[InScenario]:
 
 
 def _members(scenario: Scenario, evidence: Evidence) -> list[Facts]:
-    """Everybody who was ever active in the scenario."""
-    found = (evidence.facts.get((one.kind, one.subject)) for one in _mine(scenario, evidence))
+    """Everybody who was ever active in the scenario; in one for persons also the devices of those
+    who were never named, who are reached and no more."""
+    kinds = ("person", VISITOR) if scenario.subject == "person" else (scenario.subject,)
+    found = (
+        evidence.facts.get((one.kind, one.subject))
+        for one in evidence.activity
+        if one.scenario == scenario.name and one.kind in kinds
+    )
     return [facts for facts in found if facts is not None]
 
 

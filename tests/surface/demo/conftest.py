@@ -33,14 +33,15 @@ from dipper.engine.ports import Entry
 from dipper.engine.record import EVENT_ENCODER, Control, Event, RecordKind
 from dipper.kit.clock import DAY_US, MINUTE_US, system_clock
 from dipper.kit.ids import uuid7
+from dipper.measure.history import Period
 from dipper.profile.subject import load_subject
 from dipper.surface.append import AsWriter
 from dipper.surface.demo.bank import import_history, make_bank, make_workspace
 from dipper.surface.demo.client import Answer
 from dipper.surface.demo.driver import Bank, Driver, step_end
 from dipper.surface.demo.live_plan import LIVE_DAYS, plan_acts, plan_openings
-from dipper.surface.demo.population import make_organisations, make_persons
-from dipper.surface.demo.report_data import RunFacts, report_data
+from dipper.surface.demo.population import make_organisations, make_persons, make_visitors
+from dipper.surface.demo.report_data import RunFacts, measured, report_data
 from dipper.surface.http.keys import read_source_keys
 from dipper.surface.worker.lake_writer import LakeWriter
 from dipper.surface.worker.projector import Projector
@@ -206,14 +207,17 @@ def live(
     end_us = system_clock() // MINUTE_US * MINUTE_US
     start_us = end_us - LIVE_DAYS * DAY_US
     people = make_persons(persons, draws)
+    visitors = make_visitors(persons // 10, draws)
     firms = make_organisations(organisations, people, draws)
     workspace = make_workspace(folder / "bank")
-    imported = import_history(folder / "history", workspace, people, firms, start_us, draws)
+    imported = import_history(
+        folder / "history", workspace, people, visitors, firms, start_us, draws
+    )
     workspace = Workspace(workspace.folder)
-    bank = make_bank(workspace, people, firms, seed)
-    steps = plan_acts(people, firms, start_us, decisions, factor, draws)
+    bank = make_bank(workspace, people, visitors, firms, seed)
+    steps = plan_acts(bank.everybody, start_us, decisions, factor, draws)
     house = OneProcess(workspace)
-    driver = Driver(bank, house, draws)  # type: ignore[arg-type]
+    driver = Driver(bank, house)  # type: ignore[arg-type]
     for kind, subjects in (("person", people), ("organisation", firms)):
         needs = {
             product: need
@@ -263,4 +267,6 @@ def run(lived: Lived) -> RunFacts:
 @pytest.fixture(scope="session")
 def data(lived: Lived, run: RunFacts) -> dict[str, Any]:
     """The report of the small bank."""
-    return report_data(lived.workspace, lived.bank, lived.driver, run)
+    period = Period(lived.live_start_us, lived.live_end_us)
+    found = measured(lived.workspace, lived.bank, lived.driver, period)
+    return report_data(lived.workspace, lived.driver, found, run)

@@ -15,7 +15,7 @@ from dipper.surface.demo.hidden import Hidden, opening_probability
 from dipper.surface.demo.truth import SEGMENT_DECISIONS_MIN, Choices, judge
 
 # Two persons: the first needs to save, the second to spend.
-NEEDS = Hidden(("saving", "spending"), np.array([[0.9, 0.1], [0.1, 0.9]]))
+NEEDS = Hidden(("saving", "spending"), np.array([[0.9, 0.1], [0.1, 0.9]]), np.ones(2))
 OFFERS = {"deposit": (8_000, "saving", "d"), "loan": (10_000, "spending", "l")}
 OFFERS |= {"coupon": (300, None, None)}
 NAMES = sorted([*OFFERS, "placebo"])
@@ -27,7 +27,7 @@ PLACE: Any = SimpleNamespace(
 )
 BANK: Any = SimpleNamespace(
     persons=SimpleNamespace(hidden=NEEDS),
-    organisations=SimpleNamespace(hidden=Hidden((), np.zeros((0, 0)))),
+    organisations=SimpleNamespace(hidden=Hidden((), np.zeros((0, 0)), np.zeros(0))),
     offer_need={name: need for name, (_, need, _) in OFFERS.items()},
     offer_product={name: product for name, (_, _, product) in OFFERS.items()},
 )

@@ -1,18 +1,27 @@
 """How the simulated persons and firms answer what is shown to them.
 
-Draws come from a generator of its own per (subject, offer, occasion), so that the answer to an
-offer does not depend on the order in which the server replied.
+Draws are hashes of (seed, occasion, subject), so that the answer to an offer does not depend on the
+order in which the server replied.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from dipper.kit.clock import HOUR_US, MINUTE_US
-from dipper.kit.hashing import hash64
-from dipper.surface.demo.hidden import Hidden, click_probability, open_probability
+from dipper.kit.clock import HOUR_US, MINUTE_US, SECOND_US
+from dipper.kit.hashing import unit_interval
+from dipper.surface.demo.hidden import (
+    CLICK_IF_OTHER_PLANNED,
+    CLICK_IF_PLANNED,
+    SERVICE_CLICK,
+    Hidden,
+    click_probability,
+    open_probability,
+)
 
 MEAN_HOURS_TO_OPEN = 2.0
 
@@ -33,19 +42,38 @@ def need_of(hidden: Hidden, subject: int, need: str | None) -> float:
 
 
 def react(
-    hidden: Hidden, subject: int, need: str | None, shown_us: int, occasion: str, seed: int
+    hidden: Hidden,
+    subject: int,
+    need: str | None,
+    shown_us: int,
+    occasion: str,
+    seed: int,
+    *,
+    product: str | None = None,
+    plans: Collection[str] = (),
 ) -> Reaction:
-    """The answer to one shown offer; `occasion` tells the times apart at which it was shown."""
-    draw = np.random.default_rng(hash64(f"{seed}/{occasion}/{subject}") & (2**63 - 1))
-    value = need_of(hidden, subject, need)
+    """The answer to one shown offer of a product; `occasion` tells the times apart at which it was
+    shown.
+
+    `plans` are the products that the subject will open anyway. They raise the clicks and lead to no
+    opening that was not coming.
+    """
+
+    def draw(what: str) -> float:
+        return unit_interval(str(seed), occasion, str(subject), what)
+
     if need is None:
         # Everybody now and then clicks on something useful that is no product.
-        clicked = draw.random() < 0.05
-        return Reaction(shown_us + 20_000_000 if clicked else None, None)
-    if draw.random() >= float(click_probability(np.float64(value))):
+        is_clicked = draw("click") < SERVICE_CLICK
+        return Reaction(shown_us + 20 * SECOND_US if is_clicked else None, None)
+    value, click = np.float64(need_of(hidden, subject, need)), draw("click")
+    is_planned = product in plans
+    lift = CLICK_IF_PLANNED if is_planned else CLICK_IF_OTHER_PLANNED if plans else 0.0
+    if click >= float(click_probability(value, lift)):
         return Reaction(None, None)
-    clicked_us = shown_us + int(draw.integers(5, 120)) * 1_000_000
-    if draw.random() >= float(open_probability(np.float64(value))):
+    clicked_us = shown_us + (5 + int(115 * draw("hesitation"))) * SECOND_US
+    is_curious = click >= float(click_probability(value))
+    if is_planned or is_curious or draw("open") >= float(open_probability(value)):
         return Reaction(clicked_us, None)
-    wait_us = 10 * MINUTE_US + int(draw.exponential(MEAN_HOURS_TO_OPEN) * HOUR_US)
-    return Reaction(clicked_us, clicked_us + wait_us)
+    hours = -MEAN_HOURS_TO_OPEN * math.log1p(-draw("wait"))
+    return Reaction(clicked_us, clicked_us + 10 * MINUTE_US + int(hours * HOUR_US))

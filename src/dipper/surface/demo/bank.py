@@ -20,7 +20,7 @@ from dipper.surface.bulk_import import BulkImport
 from dipper.surface.cli.output import progress
 from dipper.surface.demo.driver import Bank
 from dipper.surface.demo.files import write_history
-from dipper.surface.demo.population import Organisations, Persons
+from dipper.surface.demo.population import Organisations, Persons, Visitors
 
 SOURCES = ["app", "scenario_server", "core"]
 
@@ -48,12 +48,13 @@ def import_history(
     folder: Path,
     workspace: Workspace,
     persons: Persons,
+    visitors: Visitors,
     organisations: Organisations,
     live_start_us: int,
     random: np.random.Generator,
 ) -> int:
     """Write the history as files and import them; gives the rows that became good events."""
-    files = write_history(folder, persons, organisations, live_start_us, random)
+    files = write_history(folder, persons, visitors, organisations, live_start_us, random)
     total = sum(rows for _, _, rows in files)
     bulk = BulkImport(workspace, system_clock)
     imported = before = 0
@@ -71,7 +72,11 @@ def import_history(
 
 
 def make_bank(
-    workspace: Workspace, persons: Persons, organisations: Organisations, seed: int
+    workspace: Workspace,
+    persons: Persons,
+    visitors: Visitors,
+    organisations: Organisations,
+    seed: int,
 ) -> Bank:
     """The outside world: keys of its sources, and which need each offer serves."""
     program = applied_program(workspace)
@@ -81,6 +86,7 @@ def make_bank(
     serves = {str(key): str(row["serves"]) for key, row in products.rows.items()}
     return Bank(
         persons=persons,
+        visitors=visitors,
         organisations=organisations,
         keys=dict(read_keys(workspace.keys_file).write_keys),
         offer_need={

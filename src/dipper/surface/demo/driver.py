@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import random
+import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +21,17 @@ from dipper.kit.errors import DipperError
 from dipper.kit.ids import uuid7
 from dipper.surface.demo.answers import react
 from dipper.surface.demo.client import Answer, Client, gather_bounded
+from dipper.surface.demo.history import Subjects
 from dipper.surface.demo.live_plan import STEP_US, LiveAct, Opening
-from dipper.surface.demo.population import Organisations, Persons
+from dipper.surface.demo.population import Organisations, Persons, Visitors
 
 BATCH_EVENTS = 50
-REQUESTS_AT_ONCE = 8
+BATCHES_AT_ONCE = 8
+DECISIONS_AT_ONCE = 2
+"""More would only wait for each other in front of the gateway: the machine has two cores for all of
+it, and what was measured at the client would be the length of that queue."""
+ALONE_OF = 10
+"""Of so many decisions one is asked for while nothing else is under way."""
 
 
 class Refused(DipperError):
@@ -34,14 +43,20 @@ class Refused(DipperError):
 
 @dataclass
 class Tally:
-    """What was sent and answered, counted by the driver itself."""
+    """What was sent and answered, counted by the driver itself.
+
+    `alone_s` are the seconds of decisions that were asked for one at a time, `together_s` those of
+    the others. `batched` events went out in batches in phases that took `batching_s` by the wall
+    clock; the phase in which the server is killed is not among them.
+    """
 
     sent: int = 0
     acknowledged: int = 0
     decisions: int = 0
-    decide_seconds: list[float] = field(default_factory=list)
-    collect_seconds: list[float] = field(default_factory=list)
-    collect_sizes: list[int] = field(default_factory=list)
+    alone_s: list[float] = field(default_factory=list)
+    together_s: list[float] = field(default_factory=list)
+    batched: int = 0
+    batching_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,30 +77,50 @@ class Bank:
     """The simulated outside world and what it may know: keys of its sources, needs it serves."""
 
     persons: Persons
+    visitors: Visitors
     organisations: Organisations
     keys: dict[str, str]
     offer_need: dict[str, str | None]
     offer_product: dict[str, str | None]
     seed: int
 
+    @property
+    def everybody(self) -> dict[str, Subjects]:
+        """The subjects of each kind."""
+        return {
+            "person": self.persons,
+            "visitor": self.visitors,
+            "organisation": self.organisations,
+        }
+
+    def ids(self, kind: str, subject: int) -> dict[str, str]:
+        """How a scenario's server names somebody."""
+        if kind == "person":
+            return {"login": self.persons.login[subject]}
+        if kind == "visitor":
+            return {"device": self.visitors.device[subject]}
+        return {"org_no": self.organisations.org_no[subject]}
+
 
 class Driver:
     """Two live days against one server."""
 
-    def __init__(self, bank: Bank, client: Client, random: Any) -> None:
+    def __init__(self, bank: Bank, client: Client) -> None:
         self.bank = bank
         self.client = client
         self.tally = Tally()
         self.asked: list[Asked] = []
         self.opened: set[tuple[str, int, str]] = set()
-        self._random = random
+        self._random = random.Random(bank.seed)
+        self._plans: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
         self._due: list[tuple[int, int, Opening]] = []
         self._serial = itertools.count()
         self._introduced: set[int] = set()
 
     def expect(self, openings: Sequence[Opening]) -> None:
-        """Openings that will reach the core at their time."""
+        """Openings that are planned already and will reach the core at their time."""
         for opening in openings:
+            self._plans[opening.kind, opening.subject].add(opening.product)
             heapq.heappush(self._due, (opening.time_us, next(self._serial), opening))
 
     async def step(
@@ -96,10 +131,20 @@ class Driver:
         halfway: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Everything that happens up to `now_us`; `halfway` runs when half of it was sent."""
-        await self._tell(acts, now_us, halfway)
+        consents = [act for act in acts if act.event == "consent_withdrawn"]
+        if consents:
+            # Answered when the projection has applied them: the next decision obeys.
+            await self._send("scenario_server", [self._message(act) for act in consents], now_us)
+        others = [act for act in acts if act.event != "consent_withdrawn"]
+        await self._tell(others, now_us, halfway)
         asking = [act for act in acts if act.placement]
+        alone = len(asking) // ALONE_OF
+        for act in asking[:alone]:
+            await self._decide(number, act, now_us, self.tally.alone_s)
         await gather_bounded(
-            asking, lambda act: self._decide(number, act, now_us), REQUESTS_AT_ONCE
+            asking[alone:],
+            lambda act: self._decide(number, act, now_us, self.tally.together_s),
+            DECISIONS_AT_ONCE,
         )
         await self._confirm(now_us)
 
@@ -116,14 +161,17 @@ class Driver:
                 (source, messages[start : start + BATCH_EVENTS])
                 for start in range(0, len(messages), BATCH_EVENTS)
             ]
-        half = len(batches) // 2
         send = lambda batch: self._send(batch[0], batch[1], now_us)  # noqa: E731
-        await gather_bounded(batches[:half], send, REQUESTS_AT_ONCE)
         if halfway is None:
-            await gather_bounded(batches[half:], send, REQUESTS_AT_ONCE)
+            started = time.perf_counter()
+            await gather_bounded(batches, send, BATCHES_AT_ONCE)
+            self.tally.batching_s += time.perf_counter() - started
+            self.tally.batched += len(acts)
             return
+        half = len(batches) // 2
+        await gather_bounded(batches[:half], send, BATCHES_AT_ONCE)
         # The server dies while the second half is under way.
-        sending = gather_bounded(batches[half:], send, REQUESTS_AT_ONCE)
+        sending = gather_bounded(batches[half:], send, BATCHES_AT_ONCE)
         await gather_bounded([sending, halfway()], lambda work: work, 2)
 
     def _message(self, act: LiveAct) -> dict[str, Any]:
@@ -142,6 +190,9 @@ class Driver:
                 "operator": f"login:{self.bank.persons.login[firm.operator[act.subject]]}",
             }
             return message
+        if act.kind == "visitor":
+            message["anonymousId"] = self.bank.visitors.device[act.subject]
+            return message
         persons = self.bank.persons
         message["userId"] = persons.login[act.subject]
         if act.is_public:
@@ -155,20 +206,16 @@ class Driver:
         )
         require_success(answer, "/v1/batch")
         self.tally.acknowledged += len(messages)
-        self.tally.collect_seconds.append(answer.seconds)
-        self.tally.collect_sizes.append(len(messages))
 
-    async def _decide(self, number: int, act: LiveAct, now_us: int) -> None:
-        bank = self.bank
-        if act.kind == "person":
-            ids = {"login": bank.persons.login[act.subject]}
-        else:
-            ids = {"org_no": bank.organisations.org_no[act.subject]}
+    async def _decide(self, number: int, act: LiveAct, now_us: int, seconds: list[float]) -> None:
+        ids = self.bank.ids(act.kind, act.subject)
         answer = await self.client.post(
-            "/v1/decide", bank.keys["scenario_server"], {"placement": act.placement, "ids": ids}
+            "/v1/decide",
+            self.bank.keys["scenario_server"],
+            {"placement": act.placement, "ids": ids},
         )
         require_success(answer, "/v1/decide")
-        self.tally.decide_seconds.append(answer.seconds)
+        seconds.append(answer.seconds)
         self.tally.decisions += 1
         reply = answer.json()
         offers = tuple(item["offer"] for item in reply["offers"])
@@ -189,13 +236,21 @@ class Driver:
     async def _answer(self, act: LiveAct, decision_id: str, offer: str, now_us: int) -> None:
         """The person sees the offer, and perhaps clicks it, and perhaps opens the product."""
         await self._outcome(decision_id, offer, "shown", now_us)
-        hidden = self._subjects(act.kind).hidden
+        hidden = self.bank.everybody[act.kind].hidden
         occasion = f"{act.event}/{act.time_us}/{offer}"
-        need = self.bank.offer_need.get(offer)
-        reaction = react(hidden, act.subject, need, now_us, occasion, self.bank.seed)
+        need, product = self.bank.offer_need.get(offer), self.bank.offer_product.get(offer)
+        reaction = react(
+            hidden,
+            act.subject,
+            need,
+            now_us,
+            occasion,
+            self.bank.seed,
+            product=product,
+            plans=self._plans.get((act.kind, act.subject), ()),
+        )
         if reaction.clicked_us is not None:
             await self._outcome(decision_id, offer, "clicked", now_us)
-        product = self.bank.offer_product.get(offer)
         if reaction.opened_us is not None and product is not None:
             opening = Opening(reaction.opened_us, act.kind, act.subject, product, False)
             heapq.heappush(self._due, (opening.time_us, next(self._serial), opening))
@@ -224,6 +279,7 @@ class Driver:
             key = (opening.kind, opening.subject, opening.product)
             if key not in self.opened:
                 self.opened.add(key)
+                self._plans[opening.kind, opening.subject].discard(opening.product)
                 messages += self._core_messages(opening)
         for start in range(0, len(messages), BATCH_EVENTS):
             await self._send("core", messages[start : start + BATCH_EVENTS], now_us)
@@ -243,7 +299,7 @@ class Driver:
             "context": {
                 "dipper": {
                     "channel": "counter" if opening.at_counter else "app",
-                    "org_unit": self._subjects(opening.kind).outlet[opening.subject],
+                    "org_unit": self.bank.everybody[opening.kind].outlet[opening.subject],
                     "staff": f"S{opening.subject % 300:04d}" if opening.at_counter else None,
                 }
             },
@@ -268,11 +324,8 @@ class Driver:
         }
         return [bound, body]
 
-    def _subjects(self, kind: str) -> Persons | Organisations:
-        return self.bank.persons if kind == "person" else self.bank.organisations
-
     def _id(self, time_us: int) -> str:
-        return uuid7(time_us, self._random.bytes(10))
+        return uuid7(time_us, self._random.randbytes(10))
 
 
 def require_success(answer: Answer, path: str) -> None:

@@ -1,7 +1,8 @@
 """The history as the files and maps that a bank would hand over: Parquet, one map each.
 
-Six files: what the app tracked (public), what the scenarios' servers sent, who people are, what
-they consented to, what the core knows, and the organisations'.
+What the app tracked (public), what the scenarios' servers sent, of persons and of devices that
+nobody signs in with, who people are, what they have agreed to and taken back, what the core knows,
+and the organisations'.
 """
 
 from __future__ import annotations
@@ -22,21 +23,11 @@ from dipper.feed.mapping import (
     PropertyColumn,
     SubjectColumn,
 )
-from dipper.kit.clock import DAY_US, to_datetime
+from dipper.kit.clock import DAY_US, SECOND_US, to_datetime
 from dipper.surface.demo.history import HISTORY_DAYS, behaviour_table
-from dipper.surface.demo.population import Organisations, Persons
+from dipper.surface.demo.population import Organisations, Persons, Visitors
 
 NOTICE = "2026-01"
-EXISTING_PRODUCTS = (
-    "deposit.savings",
-    "payment.autopay",
-    "card.credit",
-    "deposit.term_1y",
-    "wealth.stable_growth",
-    "loan.consumer",
-)
-EXISTING_SHARES = (0.9, 0.25, 0.3, 0.2, 0.15, 0.08)
-
 _PROPERTIES: dict[str, str] = {
     "amount_fen": "int",
     "goods_count": "int",
@@ -45,6 +36,7 @@ _PROPERTIES: dict[str, str] = {
     "founded_years": "int",
     "tier": "int",
     "risk_level": "int",
+    "separate": "bool",
 }
 _SUBJECT_COLUMNS = {
     "login": ("person", "login"),
@@ -59,6 +51,7 @@ _ENVELOPE = ("scenario", "channel", "org_unit", "staff")
 def write_history(
     folder: Path,
     persons: Persons,
+    visitors: Visitors,
     organisations: Organisations,
     live_start_us: int,
     random: np.random.Generator,
@@ -66,23 +59,32 @@ def write_history(
     """Write all files and maps; gives (file, map, rows) in the order of import."""
     folder.mkdir(parents=True, exist_ok=True)
     start_us = live_start_us - HISTORY_DAYS * DAY_US
-    behaviour = behaviour_table(persons, start_us, live_start_us, random)
-    is_public = pc.is_in(
-        behaviour.column("event"),
-        pa.array(["app_opened", "bill_viewed", "product_page_viewed", "searched"]),
-    )
-    firms = behaviour_table(organisations, start_us, live_start_us, random)
-    server = behaviour.filter(pc.invert(is_public)).drop_columns(["device"])
+    known = behaviour_table(persons, start_us, live_start_us, random)
+    unknown = behaviour_table(visitors, start_us, live_start_us, random)
+    public = [table.filter(_is_public(table)) for table in (known, unknown)]
+    known, unknown = (table.filter(pc.invert(_is_public(table))) for table in (known, unknown))
     tables = [
         ("core", "core", core_rows(persons, start_us, random)),
         ("people", "scenario_server", people_rows(persons, start_us)),
         ("consents", "scenario_server", consent_rows(persons, start_us)),
         ("organisations", "scenario_server", organisation_rows(organisations, persons, start_us)),
-        ("scenarios", "scenario_server", server),
-        ("app", "app", behaviour.filter(is_public)),
-        ("firms", "scenario_server", firms),
+        ("scenarios", "scenario_server", known.drop_columns(["device"])),
+        ("visitors", "scenario_server", unknown),
+        ("app", "app", pa.concat_tables(public, promote_options="default")),
+        (
+            "firms",
+            "scenario_server",
+            behaviour_table(organisations, start_us, live_start_us, random),
+        ),
     ]
     return [_write(folder, name, source, table) for name, source, table in tables]
+
+
+def _is_public(table: pa.Table) -> pa.ChunkedArray:
+    return pc.is_in(
+        table.column("event"),
+        pa.array(["app_opened", "bill_viewed", "product_page_viewed", "searched"]),
+    )
 
 
 def _write(folder: Path, name: str, source: str, table: pa.Table) -> tuple[Path, Path, int]:
@@ -126,11 +128,8 @@ def core_rows(persons: Persons, start_us: int, random: np.random.Generator) -> p
         }
     )
     tables = [bound]
-    for product, share in zip(EXISTING_PRODUCTS, EXISTING_SHARES, strict=True):
-        owns = random.random(len(existing)) < share
-        if product == "deposit.savings":  # A customer has at least one product.
-            owns |= ~owns
-        who = existing[owns]
+    for product, holds in persons.holds.items():
+        who = np.flatnonzero(holds)
         tables.append(
             pa.table(
                 {
@@ -169,6 +168,7 @@ def assessment_rows(persons: Persons, start_us: int) -> pa.Table:
 def people_rows(persons: Persons, start_us: int) -> pa.Table:
     """One `identify` a person: login, device and the attributes that servers know."""
     count = len(persons)
+    unknown = ~persons.has_profile
     return pa.table(
         {
             "event": pa.array(["identify"] * count),
@@ -176,29 +176,46 @@ def people_rows(persons: Persons, start_us: int) -> pa.Table:
             "time_us": pa.array(start_us + np.arange(count, dtype=np.int64) * 1_000),
             "login": pa.array(persons.login),
             "device": pa.array(persons.device),
-            "age": pa.array(persons.age),
-            "gender": pa.array(persons.gender),
-            "city": pa.array(persons.city),
-            "employment": pa.array(persons.employment),
+            "age": pa.array(persons.age, mask=unknown),
+            "gender": pa.array(persons.gender, mask=unknown),
+            "city": pa.array(persons.city, mask=unknown),
+            "employment": pa.array(persons.employment, mask=unknown),
             "outlet": pa.array(persons.outlet),
         }
     )
 
 
 def consent_rows(persons: Persons, start_us: int) -> pa.Table:
-    """Consents given at registration."""
-    given = np.flatnonzero(persons.consents_marketing)
-    everybody = np.arange(len(persons))
-    who = np.concatenate([everybody, given])
-    purposes = ["personalised_service"] * len(everybody) + ["marketing"] * len(given)
+    """What was agreed to at registration, health apart from the rest; and what was taken back."""
+    given_us = start_us + 60_000_000
+    tables = [
+        _consents(persons, np.flatnonzero(agreed), "consent_given", purpose, given_us)
+        for purpose, agreed in (
+            ("personalised_service", persons.consents_service),
+            ("marketing", persons.consents_marketing),
+            ("health_service", persons.consents_health),
+        )
+    ]
+    withdrawn = np.flatnonzero(persons.withdrawn_days_ago)
+    ago = persons.withdrawn_days_ago[withdrawn]
+    when = start_us + (HISTORY_DAYS - ago) * DAY_US + SECOND_US * withdrawn
+    tables.append(_consents(persons, withdrawn, "consent_withdrawn", "marketing", when))
+    return pa.concat_tables(tables)
+
+
+def _consents(
+    persons: Persons, who: np.ndarray, event: str, purpose: str, when: int | np.ndarray
+) -> pa.Table:
+    is_separate = purpose == "health_service" and event == "consent_given"
     return pa.table(
         {
-            "event": pa.array(["consent_given"] * len(who)),
-            "time_us": pa.array(np.full(len(who), start_us + 60_000_000)),
+            "event": pa.repeat(event, len(who)),
+            "time_us": pa.array(np.broadcast_to(when, len(who)).astype(np.int64)),
             "login": pa.array(persons.login[who]),
-            "purpose": pa.array(purposes),
-            "notice_version": pa.array([NOTICE] * len(who)),
-            "channel": pa.array(["app"] * len(who)),
+            "purpose": pa.repeat(purpose, len(who)),
+            "notice_version": pa.repeat(NOTICE, len(who)),
+            "channel": pa.repeat("app", len(who)),
+            "separate": pa.repeat(is_separate, len(who)),
         }
     )
 

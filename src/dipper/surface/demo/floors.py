@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dipper.surface.demo.driver import BATCH_EVENTS, REQUESTS_AT_ONCE
+from dipper.surface.demo.driver import BATCH_EVENTS, BATCHES_AT_ONCE
 
 TRACE_BYTES = 1_500
 EVENT_BYTES = 400
@@ -24,7 +24,7 @@ LIMIT_S = 2.0
 def disk_floors(folder: Path) -> dict[str, float]:
     """`decide_p50_ms` and `decide_p99_ms` of one synced trace, and `collect_events_per_s` where
     every sync takes all batches that are under way."""
-    events = BATCH_EVENTS * REQUESTS_AT_ONCE
+    events = BATCH_EVENTS * BATCHES_AT_ONCE
     trace_s = _append_seconds(folder, TRACE_BYTES)
     batch_s = _append_seconds(folder, EVENT_BYTES * events)
     return {

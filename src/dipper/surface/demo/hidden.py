@@ -5,8 +5,11 @@ ever sent: the platform sees behaviour (rates that needs push up or down, with n
 (clicks, openings). The file was finished before the ranker was tuned.
 
 Needs are numbers in [0, 1], one column each of NEEDS. An offer serves one need. A person to whom
-an offer is shown opens the product with probability click x open; everybody may also open a
-product without any offer (the organic rate), which is what the control group shows.
+an offer is shown opens the product because of it with probability click x open. Everybody may also
+have made up their mind to open a product anyway, mostly at the counter (the organic rate): this is
+what the control group shows. Who has such a plan is quick to click when an offer of it comes, and
+clicks more readily on whatever else the bank shows; and then opens as planned. Last click claims
+these openings, and no offer has caused them.
 """
 
 from __future__ import annotations
@@ -29,10 +32,15 @@ ORGANISATION_NEEDS = ("working_capital", "collection", "staff", "settlement")
 
 CLICK_BASE = -4.0
 CLICK_SLOPE = 5.5
-OPEN_BASE = 0.04
-OPEN_SLOPE = 0.55
-ORGANIC_PER_DAY = 0.004
-COUNTER_SHARE = 0.3
+CLICK_IF_PLANNED = 3.5
+CLICK_IF_OTHER_PLANNED = 2.0
+OPEN_BASE = 0.03
+OPEN_SLOPE = 0.35
+ORGANIC_PER_DAY = 0.018
+COUNTER_SHARE = 0.6
+SERVICE_CLICK = 0.05
+IDLE_SHARE = 0.1
+IDLE_ACTIVITY = 0.02
 
 PERSON_RATES_PER_DAY: dict[str, tuple[float, dict[str, float]]] = {
     # event: (base, weight of each need); the expected number of events a day
@@ -51,6 +59,22 @@ PERSON_RATES_PER_DAY: dict[str, tuple[float, dict[str, float]]] = {
     "loan_page": (0.002, {"spending": 0.09}),
     "insurance_page": (0.002, {"protection": 0.09, "family": 0.02}),
 }
+VISITOR_EVENTS = (
+    "app_opened",
+    "bill_viewed",
+    "wealth_page",
+    "deposit_page",
+    "loan_page",
+    "insurance_page",
+    "ride_paid",
+    "gate_opened",
+)
+VISITOR_RATES_PER_DAY = {
+    # Who never signs in looks around, rides, comes and goes, a third as often as others.
+    event: (base / 3, {need: weight / 3 for need, weight in weights.items()})
+    for event, (base, weights) in PERSON_RATES_PER_DAY.items()
+    if event in VISITOR_EVENTS
+}
 ORGANISATION_RATES_PER_DAY: dict[str, tuple[float, dict[str, float]]] = {
     "sale_taken": (0.4, {"collection": 1.6}),
     "till_closed": (0.15, {"collection": 0.3}),
@@ -61,10 +85,17 @@ ORGANISATION_RATES_PER_DAY: dict[str, tuple[float, dict[str, float]]] = {
 
 @dataclass(frozen=True)
 class Hidden:
-    """Needs of all subjects of one kind: shape (subjects, needs)."""
+    """Needs of all subjects of one kind: shape (subjects, needs); and how active each is, 1 being
+    usual: some sign up and hardly come back."""
 
     names: tuple[str, ...]
     needs: np.ndarray
+    activity: np.ndarray
+
+    @property
+    def is_idle(self) -> np.ndarray:
+        """Who hardly ever comes."""
+        return self.activity < 1.0
 
     def of(self, need: str) -> np.ndarray:
         """One need of every subject."""
@@ -93,7 +124,9 @@ def person_needs(age: np.ndarray, employment: np.ndarray, random: np.random.Gene
         mean = np.clip(tendency[name], 0.03, 0.9)
         strength = 1.6  # a small number of pseudo-observations: individuals differ widely
         columns.append(random.beta(mean * strength, (1 - mean) * strength, count))
-    return Hidden(PERSON_NEEDS, np.column_stack(columns))
+    idle = random.random(count) < IDLE_SHARE
+    activity = np.where(idle, IDLE_ACTIVITY, 1.0)
+    return Hidden(PERSON_NEEDS, np.column_stack(columns), activity)
 
 
 def organisation_needs(is_supplier: np.ndarray, random: np.random.Generator) -> Hidden:
@@ -109,7 +142,7 @@ def organisation_needs(is_supplier: np.ndarray, random: np.random.Generator) -> 
         random.beta(means[name] * 1.6, (1 - means[name]) * 1.6, count)
         for name in ORGANISATION_NEEDS
     ]
-    return Hidden(ORGANISATION_NEEDS, np.column_stack(columns))
+    return Hidden(ORGANISATION_NEEDS, np.column_stack(columns), np.ones(count))
 
 
 def rates(
@@ -121,25 +154,26 @@ def rates(
         rate = np.full(len(hidden.needs), base)
         for need, weight in weights.items():
             rate = rate + weight * hidden.of(need)
-        found[event] = rate
+        found[event] = rate * hidden.activity
     return found
 
 
-def click_probability(need: np.ndarray) -> np.ndarray:
-    """Probability that a shown offer is clicked, from the need that it serves."""
-    return 1.0 / (1.0 + np.exp(-(CLICK_BASE + CLICK_SLOPE * need)))
+def click_probability(need: np.ndarray, lift: float = 0.0) -> np.ndarray:
+    """Probability that a shown offer is clicked, from the need that it serves; `lift` comes from
+    what the subject has planned anyway."""
+    return 1.0 / (1.0 + np.exp(-(CLICK_BASE + CLICK_SLOPE * need + lift)))
 
 
 def open_probability(need: np.ndarray) -> np.ndarray:
-    """Probability that a clicked offer ends in a confirmed opening."""
+    """Probability that a clicked offer leads to a confirmed opening which nobody had planned."""
     return OPEN_BASE + OPEN_SLOPE * need**2
 
 
 def opening_probability(need: np.ndarray) -> np.ndarray:
-    """Probability that a shown offer ends in a confirmed opening."""
+    """Probability that a shown offer causes a confirmed opening."""
     return click_probability(need) * open_probability(need)
 
 
 def organic_rate(need: np.ndarray) -> np.ndarray:
-    """Openings a day without any offer, from the need that the product serves."""
+    """Openings a day that were planned without any offer, from the need that the product serves."""
     return ORGANIC_PER_DAY * need**2

@@ -7,7 +7,6 @@ Times are µs since 1970, given the moment at which the live days begin.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +15,12 @@ from dipper.kit.clock import DAY_US, HOUR_US, SECOND_US
 from dipper.surface.demo.hidden import (
     ORGANISATION_RATES_PER_DAY,
     PERSON_RATES_PER_DAY,
+    VISITOR_RATES_PER_DAY,
     rates,
 )
-from dipper.surface.demo.population import Organisations, Persons
+from dipper.surface.demo.population import Organisations, Persons, Visitors
+
+Subjects = Persons | Organisations | Visitors
 
 HISTORY_DAYS = 90
 HISTORY_FACTOR = 0.72
@@ -52,14 +54,9 @@ PUBLIC_EVENTS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Act:
-    """One thing that a subject does: `subject` is an index into persons or organisations."""
-
-    time_us: int
-    event: str
-    subject: int
-    properties: dict[str, object]
+FEE_SHARE = 0.85
+FEE_MEAN_HOURS = 5.0
+"""Who has made an appointment mostly pays a fee at the hospital some hours later."""
 
 
 def draw_times(count: int, start_us: int, end_us: int, random: np.random.Generator) -> np.ndarray:
@@ -72,25 +69,49 @@ def draw_times(count: int, start_us: int, end_us: int, random: np.random.Generat
 
 
 def acts(
-    subjects: Persons | Organisations,
+    subjects: Subjects,
     start_us: int,
     end_us: int,
     factor: float,
     random: np.random.Generator,
 ) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
     """event -> (subject indices, times) for all behaviour in [start, end)."""
-    table = PERSON_RATES_PER_DAY if isinstance(subjects, Persons) else ORGANISATION_RATES_PER_DAY
     days = (end_us - start_us) / DAY_US
     found = {}
-    for event, rate in rates(subjects.hidden, table).items():
-        counts = random.poisson(rate * days * factor)
+    for event, rate in rates(subjects.hidden, _rates_of(subjects)).items():
+        counts = random.poisson(rate * days * factor * _takes_part(subjects, event))
         who = np.repeat(np.arange(len(subjects)), counts)
         found[event] = (who, draw_times(len(who), start_us, end_us, random))
+    if "appointment_made" in found:
+        found["hospital_fee_paid"] = _fees(*found["appointment_made"], end_us, random)
     return found
 
 
+def _rates_of(subjects: Subjects) -> dict[str, tuple[float, dict[str, float]]]:
+    if isinstance(subjects, Persons):
+        return PERSON_RATES_PER_DAY
+    return VISITOR_RATES_PER_DAY if isinstance(subjects, Visitors) else ORGANISATION_RATES_PER_DAY
+
+
+def _takes_part(subjects: Subjects, event: str) -> np.ndarray | int:
+    """Who is in an event's scenario at all: 1 or 0."""
+    if not isinstance(subjects, Organisations):
+        return 1
+    is_till = SCENARIO_OF[event] == "shop_till"
+    return (subjects.has_till if is_till else subjects.has_portal).astype(np.int64)
+
+
+def _fees(
+    who: np.ndarray, moments: np.ndarray, end_us: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Who pays a hospital fee, and when, after these appointments."""
+    later = moments + (random.exponential(FEE_MEAN_HOURS * HOUR_US, len(who))).astype(np.int64)
+    pays = (random.random(len(who)) < FEE_SHARE) & (later < end_us)
+    return who[pays], later[pays]
+
+
 def event_properties(
-    event: str, who: np.ndarray, subjects: Persons | Organisations, random: np.random.Generator
+    event: str, who: np.ndarray, subjects: Subjects, random: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Columns of properties of one event's rows."""
     count = len(who)
@@ -99,10 +120,10 @@ def event_properties(
         return np.round(random.lognormal(np.log(middle_yuan * 100), spread, count)).astype(np.int64)
 
     if event in ("bill_paid", "bill_viewed"):
-        kind = random.choice(np.array(BILL_KINDS, dtype=object), count)
+        kind = random.integers(0, len(BILL_KINDS), count)
         columns = {
-            "bill_kind": kind,
-            "biller": np.array([f"{k}_company" for k in kind], dtype=object),
+            "bill_kind": np.array(BILL_KINDS, dtype=object)[kind],
+            "biller": np.array([f"{k}_company" for k in BILL_KINDS], dtype=object)[kind],
         }
         return columns | ({"amount_fen": money(120)} if event == "bill_paid" else {})
     if event == "tuition_paid":
@@ -116,9 +137,9 @@ def event_properties(
         kind = random.choice(
             np.array(("metro", "bus", "taxi"), dtype=object), count, p=(0.5, 0.35, 0.15)
         )
-        line = np.array([f"L{n}" for n in random.integers(1, 20, count)], dtype=object)
+        lines = np.array([f"L{n}" for n in range(1, 20)], dtype=object)
         fare = np.where(kind == "taxi", money(35), random.integers(2, 9, count) * 100)
-        return {"ride_kind": kind, "line_no": line, "amount_fen": fare}
+        return {"ride_kind": kind, "line_no": random.choice(lines, count), "amount_fen": fare}
     if event in ("appointment_made", "hospital_fee_paid"):
         department = random.choice(np.array(DEPARTMENTS, dtype=object), count)
         extra = {"amount_fen": money(260, 0.9)} if event == "hospital_fee_paid" else {}
@@ -126,10 +147,7 @@ def event_properties(
     if event in PAGES:
         return {"product_viewed": random.choice(np.array(PAGES[event], dtype=object), count)}
     if event in ("gate_opened", "community_fee_paid", "repair_requested"):
-        assert isinstance(subjects, Persons)
-        columns = {
-            "community": np.array([f"{o}_garden" for o in subjects.outlet[who]], dtype=object)
-        }
+        columns = {"community": (subjects.outlet + "_garden")[who]}
         if event == "community_fee_paid":
             columns["amount_fen"] = money(450)
         if event == "repair_requested":
@@ -165,24 +183,27 @@ def public_name(event: str) -> str:
 
 
 def behaviour_table(
-    subjects: Persons | Organisations,
-    start_us: int,
-    end_us: int,
-    random: np.random.Generator,
+    subjects: Subjects, start_us: int, end_us: int, random: np.random.Generator
 ) -> pa.Table:
     """All behaviour of one subject kind as one Arrow table in time order."""
+    ids = {name: pa.array(getattr(subjects, name)) for name in _IDS[type(subjects)]}
     tables = []
     for event, (who, moments) in acts(subjects, start_us, end_us, HISTORY_FACTOR, random).items():
-        columns: dict[str, object] = {
-            "event": np.full(len(who), public_name(event), dtype=object),
-            "time_us": moments,
-            "scenario": np.full(len(who), SCENARIO_OF.get(event), dtype=object),
+        columns = {
+            "event": pa.repeat(public_name(event), len(who)),
+            "time_us": pa.array(moments),
+            "scenario": pa.repeat(pa.scalar(SCENARIO_OF.get(event), pa.string()), len(who)),
         }
-        if isinstance(subjects, Persons):
-            columns |= {"login": subjects.login[who], "device": subjects.device[who]}
-        else:
-            columns["org_no"] = subjects.org_no[who]
-        columns |= event_properties(event, who, subjects, random)
-        tables.append(pa.table({name: pa.array(values) for name, values in columns.items()}))
+        columns |= {name: values.take(pa.array(who)) for name, values in ids.items()}
+        properties = event_properties(event, who, subjects, random)
+        columns |= {name: pa.array(values) for name, values in properties.items()}
+        tables.append(pa.table(columns))
     whole = pa.concat_tables(tables, promote_options="default")
     return whole.sort_by("time_us")
+
+
+_IDS: Mapping[type, tuple[str, ...]] = {
+    Persons: ("login", "device"),
+    Visitors: ("device",),
+    Organisations: ("org_no",),
+}

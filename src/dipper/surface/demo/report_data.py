@@ -6,8 +6,8 @@ and only what is called truth from the hidden needs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,9 @@ from dipper.experiment.intervals import Interval, NotEnough
 from dipper.experiment.uplift import ArmResult, Readout, Uplift
 from dipper.measure.confirmation import last_click_claims
 from dipper.measure.decisions import gate_denials
+from dipper.measure.four_steps import four_steps
 from dipper.measure.history import Period
-from dipper.measure.lifecycle import life_cycle
-from dipper.surface.demo.driver import BATCH_EVENTS, REQUESTS_AT_ONCE, Bank, Driver, Tally
-from dipper.surface.demo.floors import disk_floors
+from dipper.surface.demo.driver import DECISIONS_AT_ONCE, Bank, Driver, Tally
 from dipper.surface.demo.live_plan import STEPS
 from dipper.surface.demo.report_detail import detail
 from dipper.surface.demo.report_facts import ReportFacts, read_facts
@@ -34,8 +33,7 @@ LAST_QUARTER = STEPS - STEPS // 8
 @dataclass(frozen=True)
 class RunFacts:
     """What the run knows of itself. `events_stored` are the live HTTP events that stand in the log,
-    good and failed. `floors` has the floor of a speed by its name in the report; without any they
-    are measured here."""
+    good and failed. `floors` has the floor of a speed by its name in the report."""
 
     seed: int
     live_start_us: int
@@ -47,12 +45,13 @@ class RunFacts:
     killed_and_recovered: bool
     replay_equal: bool
     seconds: float
-    floors: Mapping[str, float] = field(default_factory=dict)
+    floors: Mapping[str, float]
 
 
-def report_data(workspace: Workspace, bank: Bank, driver: Driver, run: RunFacts) -> dict[str, Any]:
-    """The whole report as JSON would hold it."""
-    facts = read_facts(workspace, Period(run.live_start_us, run.live_end_us))
+def measured(workspace: Workspace, bank: Bank, driver: Driver, period: Period) -> dict[str, Any]:
+    """What the platform's own measuring and the hidden truth say of the live days: part of the
+    headline numbers, and the `detail` of the pages."""
+    facts = read_facts(workspace, period)
     programs = Programs(workspace)
 
     def served_of(trace: Any) -> Any:
@@ -66,25 +65,33 @@ def report_data(workspace: Workspace, bank: Bank, driver: Driver, run: RunFacts)
         facts.segments,
     )
     headline = _headline(facts)
-    numbers = {
-        "events_imported": run.events_imported,
-        "events_sent": driver.tally.sent,
-        "events_acknowledged": driver.tally.acknowledged,
-        "events_stored": run.events_stored,
-        "killed_and_recovered": run.killed_and_recovered,
-        "replay_equal": run.replay_equal,
+    return {
         **_people(facts),
         "decisions": len(facts.stored),
         **_proved(facts, headline),
         "match_rate": facts.matching.rate,
         "gate_denials": gate_denials(facts.stored),
         "share_of_achievable": choices.pick(choices.step >= LAST_QUARTER).share_of_achievable,
+        "detail": detail(facts, choices, headline, LAST_QUARTER, served_of),
+    }
+
+
+def report_data(
+    workspace: Workspace, driver: Driver, found: Mapping[str, Any], run: RunFacts
+) -> dict[str, Any]:
+    """The whole report as JSON would hold it: what was `measured`, and the run itself."""
+    return {
+        "events_imported": run.events_imported,
+        "events_sent": driver.tally.sent,
+        "events_acknowledged": driver.tally.acknowledged,
+        "events_stored": run.events_stored,
+        "killed_and_recovered": run.killed_and_recovered,
+        "replay_equal": run.replay_equal,
+        **found,
         **speeds(driver.tally),
         "seconds": run.seconds,
+        "detail": _run(workspace, driver, run) | found["detail"],
     }
-    floors = dict(run.floors) or disk_floors(workspace.data)
-    more = detail(facts, choices, headline, LAST_QUARTER, served_of)
-    return numbers | {"detail": _run(workspace, driver, run, floors) | more}
 
 
 def _headline(facts: ReportFacts) -> str | None:
@@ -102,7 +109,7 @@ def _people(facts: ReportFacts) -> dict[str, int]:
     persons = facts.people["person"]
     return {
         "persons": len(persons),
-        "users": life_cycle(persons, facts.period.end_us).users,
+        "users": four_steps(persons).users,
         "customers_existing": sum(one.is_existing for one in persons),
         "customers_new": sum(bool(one.lines) and not one.is_existing for one in persons),
     }
@@ -158,29 +165,30 @@ def _bounds(found: Interval | NotEnough) -> list[float] | None:
 def speeds(tally: Tally) -> dict[str, float | None]:
     """Latency and throughput as the client saw them.
 
-    Full batches go out REQUESTS_AT_ONCE at a time, so their throughput is what is under way by the
-    time that it takes (Little's law); a run too small for full batches is taken one by one.
+    The latency is that of the decisions that were asked for one at a time: what one caller waits
+    for. The throughput is the wall clock of the phases in which batches went out.
     """
-    sizes, seconds = np.array(tally.collect_sizes), np.array(tally.collect_seconds)
-    is_full = sizes == BATCH_EVENTS
-    at_once = REQUESTS_AT_ONCE if is_full.sum() >= REQUESTS_AT_ONCE else 1
-    if at_once > 1:
-        sizes, seconds = sizes[is_full], seconds[is_full]
-    decide = np.array(tally.decide_seconds) * 1e3
+    p50, p99 = percentiles_ms(tally.alone_s)
+    is_timed = tally.batching_s > 0
     return {
-        "decide_p50_ms": float(np.percentile(decide, 50)) if len(decide) else None,
-        "decide_p99_ms": float(np.percentile(decide, 99)) if len(decide) else None,
-        "collect_events_per_s": (
-            float(at_once * sizes.sum() / seconds.sum()) if len(seconds) else None
-        ),
+        "decide_p50_ms": p50,
+        "decide_p99_ms": p99,
+        "collect_events_per_s": tally.batched / tally.batching_s if is_timed else None,
     }
 
 
-def _run(
-    workspace: Workspace, driver: Driver, run: RunFacts, floors: Mapping[str, float]
-) -> dict[str, Any]:
+def percentiles_ms(seconds: Sequence[float]) -> tuple[float | None, float | None]:
+    """The median and the 99th percentile in milliseconds; None without any."""
+    if not seconds:
+        return None, None
+    p50, p99 = np.percentile(np.array(seconds) * 1e3, (50, 99)).tolist()
+    return p50, p99
+
+
+def _run(workspace: Workspace, driver: Driver, run: RunFacts) -> dict[str, Any]:
     """The run itself: who, when, what was counted around the kill, and the floors."""
     settings = workspace.settings.workspace
+    p50, p99 = percentiles_ms(driver.tally.together_s)
     return {
         "bank": settings.name,
         "time_zone": settings.time_zone,
@@ -188,8 +196,16 @@ def _run(
         "live_start_us": run.live_start_us,
         "live_end_us": run.live_end_us,
         "organisations": len(driver.bank.organisations),
+        "decided_alone": len(driver.tally.alone_s),
+        "decided_together": {
+            "decisions": len(driver.tally.together_s),
+            "at_once": DECISIONS_AT_ONCE,
+            "p50_ms": p50,
+            "p99_ms": p99,
+        },
+        "collected": {"events": driver.tally.batched, "seconds": driver.tally.batching_s},
         "decisions_asked": driver.tally.decisions,
         "acknowledged_before_kill": run.acknowledged_before_kill,
         "stored_before_kill": run.stored_before_kill,
-        "floors": dict(floors),
+        "floors": dict(run.floors),
     }

@@ -41,9 +41,12 @@ def detail(
     return {
         "program": facts.served.program.hash,
         "headline": headline,
-        "visitors": facts.visitors,
+        "visitors": len(facts.visitors),
         "assessments": vars(facts.assessments),
-        "steps": {kind: _steps(four_steps(people)) for kind, people in facts.people.items()},
+        "steps": {
+            "person": _steps(four_steps(facts.people["person"] + facts.visitors)),
+            "organisation": _steps(four_steps(facts.people["organisation"])),
+        },
         "life_cycle": _life_cycle(facts),
         "scenarios": [_scenario(one, facts) for one in facts.scenarios],
         "experiments": [
@@ -68,7 +71,7 @@ def _steps(steps: FourSteps) -> dict[str, int]:
 
 
 def _life_cycle(facts: ReportFacts) -> list[dict[str, Any]]:
-    counted = life_cycle(facts.people["person"], facts.period.end_us)
+    counted = life_cycle(facts.people["person"] + facts.visitors, facts.period.end_us)
     return [
         {
             "stage": stage.value,

@@ -16,10 +16,10 @@ from dipper.experiment.arms import Shares
 from dipper.experiment.uplift import Readout
 from dipper.expr.parse import parse
 from dipper.kit.clock import DAY_US
-from dipper.measure.activity import KINDS, activity, in_scenarios
+from dipper.measure.activity import KINDS, VISITOR, activity, in_scenarios
 from dipper.measure.confirmation import Decided, Matching, Opened, match
 from dipper.measure.decisions import Outcome, Stored, decided, read_decisions, read_outcomes
-from dipper.measure.facts import Assessments, assessments, consents, people, visitors
+from dipper.measure.facts import Assessments, assessments, consents, people
 from dipper.measure.funnel import Step
 from dipper.measure.funnels import funnels
 from dipper.measure.history import SUBJECT, Period
@@ -45,7 +45,8 @@ Whose = tuple[str, str]
 @dataclass(frozen=True)
 class ReportFacts:
     """What was read and measured. `segments` are aligned to `stored`; `experiments` are read out
-    by policy; `people` are the facts of each kind of subject."""
+    by policy; `people` are the facts of each kind of subject, `visitors` those of the devices of
+    nobody known."""
 
     served: Served
     period: Period
@@ -56,7 +57,7 @@ class ReportFacts:
     openings: list[Opened]
     matching: Matching
     people: Mapping[str, list[Facts]]
-    visitors: int
+    visitors: list[Facts]
     assessments: Assessments
     experiments: Mapping[str, Readout]
     windows_us: Mapping[str, int]
@@ -114,8 +115,8 @@ class _Reading:
             decisions=done,
             openings=opened,
             matching=matching,
-            people=everybody,
-            visitors=visitors(history, period.end_us),
+            people={kind: everybody[kind] for kind in KINDS},
+            visitors=everybody[VISITOR],
             assessments=assessments(history, len(persons), period.end_us, self.zone),
             experiments=read_out(done, opened, customer_since(words), period, evidence.shares),
             windows_us=windows_us,
@@ -124,7 +125,8 @@ class _Reading:
         )
 
     def _people(self, words: list[CoreWord]) -> tuple[dict[str, list[Facts]], frozenset[Whose]]:
-        """The facts of each kind of subject, and who withdrew a consent within 30 days."""
+        """The facts of each kind of subject and of visitors, and who withdrew a consent within 30
+        days."""
         period, program = self.period, self.served.program
         month = Period(period.end_us - 30 * DAY_US, period.end_us)
         given = consents(self.history, month)
@@ -133,7 +135,7 @@ class _Reading:
         since = customer_since(words)
         found = {
             kind: people(kind, seen, given.given, self.tagged, had, since, period.start_us)
-            for kind in KINDS
+            for kind in (*KINDS, VISITOR)
         }
         return found, given.withdrawn
 
@@ -148,7 +150,7 @@ class _Reading:
         program, end_us = self.served.program, self.period.end_us
         return Evidence(
             period=self.period,
-            facts={(kind, one.subject): one for kind in KINDS for one in everybody[kind]},
+            facts={(kind, one.subject): one for kind, found in everybody.items() for one in found},
             activity=in_scenarios(self.history, end_us),
             decisions=done,
             openings=[row.opening for row in matching.rows],

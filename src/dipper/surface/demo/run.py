@@ -1,8 +1,9 @@
 """`dipper demo`: the example bank through the whole platform, from files to the report.
 
 History enters by bulk import; two virtual days run through the real HTTP collection and decide; in
-the middle of the second day the server is killed; then everything is counted, replayed, reported.
-The two days end at the moment at which the demo was started.
+the middle of the second day the server is killed; then everything is counted and reported. The two
+days end at the moment at which the demo was started. A second process replays the log along behind
+the server, so that at the end little of it is left to do.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import asyncio
 import secrets
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +25,24 @@ from dipper.engine.ports import Entry
 from dipper.engine.record import EVENT_ENCODER, Control, RecordKind
 from dipper.kit.clock import DAY_US, MINUTE_US, system_clock
 from dipper.kit.errors import Unavailable
+from dipper.measure.history import Period
 from dipper.surface.append import ThroughGateways, append_everywhere
+from dipper.surface.beside import Beside
 from dipper.surface.cli.output import progress
 from dipper.surface.demo.bank import import_history, make_bank, make_workspace
 from dipper.surface.demo.client import Client
-from dipper.surface.demo.driver import REQUESTS_AT_ONCE, Bank, Driver
+from dipper.surface.demo.driver import BATCHES_AT_ONCE, Bank, Driver
+from dipper.surface.demo.floors import disk_floors
 from dipper.surface.demo.live_plan import LIVE_DAYS, STEP_US, STEPS, plan_acts, plan_openings
-from dipper.surface.demo.population import make_organisations, make_persons
-from dipper.surface.demo.report_data import RunFacts, report_data
+from dipper.surface.demo.population import (
+    VISITOR_SHARE,
+    make_organisations,
+    make_persons,
+    make_visitors,
+)
+from dipper.surface.demo.report_data import RunFacts, measured, report_data
 from dipper.surface.demo.report_page import report_text, write_report
 from dipper.surface.demo.server import DemoServer
-from dipper.surface.replaying import replay
 
 KILL_STEP = STEPS * 3 // 4
 LIVE_FACTOR = 2.8
@@ -58,17 +68,24 @@ def run_demo(folder: Path, seed: int | None, size: DemoSize) -> int:
     workspace = make_workspace(folder / "bank")
     random = np.random.default_rng(seed)
     persons = make_persons(size.persons, random)
+    visitors = make_visitors(round(size.persons * VISITOR_SHARE), random)
     organisations = make_organisations(size.organisations, persons, random)
     imported = import_history(
-        folder / "history", workspace, persons, organisations, live_start_us, random
+        folder / "history", workspace, persons, visitors, organisations, live_start_us, random
     )
     workspace = Workspace(workspace.folder)  # The import has closed its state.
-    bank = make_bank(workspace, persons, organisations, seed)
+    bank = make_bank(workspace, persons, visitors, organisations, seed)
     server = DemoServer(workspace.folder, folder / "server.log")
-    driver, counts = asyncio.run(live(workspace, server, bank, size, live_start_us, random))
-    server.stop()
-    say("replaying the log into a fresh state")
-    replayed = replay(workspace)
+    with (
+        closing(Beside("dipper.surface.replaying", workspace.folder)) as replaying,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        driver, counts = asyncio.run(live(workspace, server, bank, size, live_start_us, random))
+        server.stop()
+        say("replaying the log to its end, and measuring meanwhile")
+        replayed = pool.submit(replaying.finish)
+        found = measured(workspace, bank, driver, Period(live_start_us, live_end_us))
+        is_equal = replayed.result()["equal"]
     run = RunFacts(
         seed=seed,
         live_start_us=live_start_us,
@@ -78,10 +95,11 @@ def run_demo(folder: Path, seed: int | None, size: DemoSize) -> int:
         acknowledged_before_kill=counts["acknowledged_before_kill"],
         events_stored=stored_since(workspace, counts["first_offsets"]),
         killed_and_recovered=counts["recovered"],
-        replay_equal=replayed["equal"],
+        replay_equal=is_equal,
+        floors=disk_floors(workspace.data),
         seconds=time.monotonic() - started,
     )
-    data = report_data(workspace, bank, driver, run)
+    data = report_data(workspace, driver, found, run)
     write_report(folder, data)
     print(report_text(data))
     print(f"\nreport      {folder / 'report.html'}")
@@ -103,12 +121,10 @@ async def live(
     random: np.random.Generator,
 ) -> tuple[Driver, dict[str, Any]]:
     """The two live days."""
-    acts = plan_acts(
-        bank.persons, bank.organisations, live_start_us, size.decisions, LIVE_FACTOR, random
-    )
+    acts = plan_acts(bank.everybody, live_start_us, size.decisions, LIVE_FACTOR, random)
     server.start()
-    client = Client("127.0.0.1", server.data_port, REQUESTS_AT_ONCE)
-    driver = Driver(bank, client, random)
+    client = Client("127.0.0.1", server.data_port, BATCHES_AT_ONCE)
+    driver = Driver(bank, client)
     serves = {
         product: need
         for offer, product in bank.offer_product.items()
