@@ -23,6 +23,7 @@ from dipper.spec import plugins, registry
 from dipper.spec.kinds.property import Property
 from dipper.spec.kinds.table import PRODUCT
 from dipper.spec.program import Program
+from dipper.spec.reserved import personal_properties
 from dipper.spec.tables import TableVersion
 
 
@@ -95,11 +96,8 @@ class Served:
 
     @cached_property
     def personal_properties(self) -> frozenset[str]:
-        """Properties that an erasure takes out of rows that others share: what says something of
-        the erased person alone. Amounts and places of the event are the other subject's too."""
-        return frozenset(
-            name for name, spec in self.program.of(Property).items() if spec.of == "person"
-        ) | {"other_id", "evidence"}
+        """Properties that an erasure takes out of rows that others share."""
+        return personal_properties(self.program.of(Property))
 
     def roles_of(self, event: str) -> tuple[str, ...]:
         """The roles that keep a row of this event."""

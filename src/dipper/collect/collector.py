@@ -15,7 +15,7 @@ import msgspec
 
 from dipper.collect import fingerprints
 from dipper.collect.admission import Admission, Admitted, Good
-from dipper.collect.canonical import Stored, bytes_hash
+from dipper.collect.canonical import bytes_hash
 from dipper.collect.counts import Counts
 from dipper.collect.dialects.reply import Dialect, Route
 from dipper.collect.duplicates import Duplicates
@@ -41,8 +41,8 @@ class Collected(NamedTuple):
     `entries` go to this gateway's partition; `foreign` to the gateways of other partitions, which
     admit them. `counts` tells what became of the records of this partition. `consents` says that
     the reply must wait until the projection has applied the entries. `reinstated` are keyed hashes
-    of erased ids to which the bank's server brings a new consent: before anything is stored, every
-    partition must hear that they are accepted again.
+    of erased ids to which the bank's server brings a new consent, or a living person: before
+    anything is stored, every partition must hear that they are accepted again.
     """
 
     entries: list[Entry]
@@ -91,7 +91,7 @@ class Collector:
         partitions: int = 1,
         erasures: Erasures | None = None,
     ) -> None:
-        self.erasures = erasures or Erasures()
+        self.erasures = erasures or Erasures(can_lift=True)
         self.admission = Admission(duplicates, self.erasures)
         self.totals: dict[str, Counts] = {}
         self.removed: Counter[str] = Counter()
@@ -210,12 +210,12 @@ class Collector:
     def _finish(self, source: Source, judged: Judged, received_us: int) -> Collected:
         """Admit what is ours, and hand over the rest."""
         consents = bool(judged.consents)
-        reinstated = self._reinstated(source, judged.consents)
+        lifted = {found for ids in judged.lifting for found in self.erasures.hashes(ids)}
         foreign: dict[int, list[Entry]] = {}
         if self._partitions > 1:
             judged, foreign = self._split(judged)
         admitted = self._admit(source, judged, received_us)
-        return Collected(admitted.entries, admitted.counts, foreign, consents, reinstated)
+        return Collected(admitted.entries, admitted.counts, foreign, consents, sorted(lifted))
 
     def _admit(self, source: Source, judged: Judged, received_us: int) -> Admitted:
         return self.admission.admit(
@@ -241,15 +241,6 @@ class Collector:
                 entry = Entry(RecordKind.FAILED, _ENCODER.encode(record))
                 foreign.setdefault(home, []).append(entry)
         return judged.part(places, failed), foreign
-
-    def _reinstated(self, source: Source, consents: Sequence[Stored]) -> list[str]:
-        """The erased ids to which the bank's server brings a new consent."""
-        ids: set[str] = set()
-        for event in consents:
-            if event.event == "consent_given" and source.trust != "public":
-                ids.update(self.erasures.hashes(event.subjects))
-        return sorted(ids)
-
 
 def _too_many(batch: Batch, batch_max: int) -> list[Incoming | Unreadable]:
     """The items of a batch; those beyond the maximum can no longer be accepted."""

@@ -7,7 +7,7 @@ and a property test holds them together.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -31,6 +31,9 @@ from dipper.spec.envelope import COLUMN_TEXTS
 from dipper.spec.reserved import ENVELOPE_IN_PROPERTIES
 
 _NAMES_MAX = 1_000
+
+NO_PERSONS = frozenset({"device", "organisation", "case", "account", "terminal"})
+"""Roles of which a person's properties say nothing."""
 
 
 class Refused:
@@ -106,13 +109,14 @@ class Judge:
             raise _failure(rule.failure)
         columns = _columns(item)
         token = self.tokens.verify(columns.token, received_us) if columns.token else None
-        subjects = self._subjects(item, rule, columns, token)
-        if self.erasures.holds(subjects) and not self._lifts_refusal(rule):
-            return REFUSED
+        named = self._subjects(item, rule, columns, token)
         original_us, sent_us = _times(item, sent)
         given = _properties(item, self.rules.source.person_id_type)
+        subjects = self._living(rule.plan, named, given, token)
+        if not subjects:
+            return REFUSED
         texts = self._texts(columns, given, rule)
-        kept, whole = self._judged(given, rule.plan)
+        kept, whole = self._judged(given, rule.plan, named.keys() - subjects.keys())
         unbelieved = not_believed(
             rule.event, rule.needed, self.rules.source, subjects, texts["placement"], token
         )
@@ -126,7 +130,7 @@ class Judge:
             received_us=received_us,
             sent_us=sent_us,
             claims=claims(self.rules.source, subjects, token),
-            token=token.as_record() if token else None,
+            token=token.as_record() if token and self._may_keep(token, subjects, named) else None,
             program=self.rules.plan.program,
             event=rule.event,
             subjects=subjects,
@@ -158,9 +162,23 @@ class Judge:
             raise _Failure("no_id", "an event needs a userId or an anonymousId")
         return subjects
 
-    def _lifts_refusal(self, rule: Rule) -> bool:
-        """A new consent from the bank's own server ends the refusal of an erased subject."""
-        return rule.event == "consent_given" and self.rules.source.trust in ("server", "core")
+    def _living(
+        self,
+        plan: EventPlan,
+        subjects: dict[str, str],
+        given: Mapping[str, Any],
+        token: Token | None,
+    ) -> dict[str, str]:
+        """The ids that keep the event; none where it is an erased subject's. A new consent from the
+        bank's own server ends the refusal."""
+        source, other = self.rules.source, given.get("other_id")
+        if isinstance(other, str) and self.erasures.holds({"other_id": other}):
+            return {}
+        if not self.erasures.holds(subjects):
+            return subjects
+        if plan.name == "consent_given" and source.trust in ("server", "core"):
+            return subjects
+        return self.erasures.left(subjects, plan.subjects, claims(source, subjects, token))
 
     def _texts(self, columns: Columns, given: dict[str, Any], rule: Rule) -> dict[str, Any]:
         """The text columns. Some events bring them among their properties, which lose them."""
@@ -179,11 +197,21 @@ class Judge:
         texts["scenario"] = texts["scenario"] or rule.scenario
         return texts
 
-    def _judged(self, given: dict[str, Any], plan: EventPlan) -> tuple[msgspec.Raw, msgspec.Raw]:
-        """Properties as stored, and as the canonical event has them."""
+    @staticmethod
+    def _may_keep(token: Token, subjects: Mapping[str, str], named: Mapping[str, str]) -> bool:
+        """Whether a token names nobody who is erased."""
+        return len(subjects) == len(named) or token.subject in subjects.values()
+
+    def _judged(
+        self, given: dict[str, Any], plan: EventPlan, erased: Set[str]
+    ) -> tuple[msgspec.Raw, msgspec.Raw]:
+        """Properties as stored, and as the canonical event has them; with an `erased` role go the
+        properties of a person."""
         found = plan.judge(given)
         if isinstance(found, Failed):
             raise _failure(found)
+        if erased - NO_PERSONS:
+            found = found.without(self.rules.plan.personal)
         for name in found.removed:
             self.removed[
                 name if name in self.removed or len(self.removed) < _NAMES_MAX else ""

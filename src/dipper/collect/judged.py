@@ -27,7 +27,8 @@ Item = Incoming | Unreadable
 
 @dataclass
 class Judged:
-    """The good events of a request, in order and aligned; `subjects` only where asked for."""
+    """The good events of a request, in order and aligned; `subjects` only where asked for.
+    `lifting` are the ids of those that end the refusal of an erased one among them."""
 
     payloads: list[bytes] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
@@ -37,6 +38,7 @@ class Judged:
     failed: list[FailedEvent] = field(default_factory=list)
     refused: int = 0
     consents: list[Stored] = field(default_factory=list)
+    lifting: list[Mapping[str, str]] = field(default_factory=list)
 
     def good(self) -> Good:
         """The good events for admission."""
@@ -79,13 +81,10 @@ class Judging:
         judged = Judged()
         for place in range(count):
             payload = laned.payloads[place] if laned is not None else None
-            if laned is None or payload is None:
+            subjects = {} if laned is None or payload is None else self._subjects(laned, place)
+            if laned is None or payload is None or self._names_erased(subjects, payload):
                 event = self.judge.judge(item(place), partial(raw, place), sent, received_us)
                 self._add(judged, event)
-                continue
-            subjects = self._subjects(laned, place)
-            if self.erasures.holds(subjects):
-                judged.refused += 1
                 continue
             judged.payloads.append(payload)
             judged.keys.append(int(laned.keys[place]))
@@ -93,6 +92,12 @@ class Judging:
             judged.contents.append(int(laned.contents[place]))
             judged.subjects.append(subjects)
         return judged
+
+    def _names_erased(self, subjects: Mapping[str, str], payload: bytes) -> bool:
+        """Whether an event may name an erased id, so that it must be judged completely."""
+        if not self.erasures.is_needed:
+            return False
+        return b'"other_id"' in payload or self.erasures.holds(subjects)
 
     def _add(self, judged: Judged, event: Stored | FailedEvent | Refused) -> None:
         if isinstance(event, Refused):
@@ -112,6 +117,8 @@ class Judging:
             return
         if event.event in CONSENTS:
             judged.consents.append(event)
+        if self.erasures.holds(event.subjects):
+            judged.lifting.append(event.subjects)
         judged.payloads.append(payload)
         judged.keys.append(self.duplicates.fingerprint(self.source.name, event.message_id))
         judged.originals_us.append(NO_TIME if event.original_us is None else event.original_us)

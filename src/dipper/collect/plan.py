@@ -20,7 +20,7 @@ from dipper.collect.names import snake_case
 from dipper.collect.sources import Programmed
 from dipper.guard.never_store import NeverStore
 from dipper.kit.errors import did_you_mean
-from dipper.spec.reserved import NUMBERS
+from dipper.spec.reserved import NUMBERS, personal_properties
 
 _Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _TYPES: dict[str, Any] = {
@@ -58,6 +58,12 @@ class Accepted(NamedTuple):
         """Whether nothing was omitted."""
         return self.properties is self.whole
 
+    def without(self, names: frozenset[str]) -> Accepted:
+        """The same without properties of these names."""
+        whole = {name: value for name, value in self.whole.items() if name not in names}
+        kept = {name: value for name, value in self.properties.items() if name not in names}
+        return Accepted(whole if self.is_whole else kept, whole, self.removed)
+
 
 @dataclass(frozen=True)
 class Declared:
@@ -84,13 +90,14 @@ class Declared:
 
 @dataclass(frozen=True)
 class EventPlan:
-    """What the plan says of one event.
+    """What the plan says of one event. `subjects` are the roles that keep a row of it.
 
     `decode` takes a raw JSON object into its declared types, and refuses what is missing, wrong or
     undeclared. `texts` gives the texts of a decoded object that may hold anything.
     """
 
     name: str
+    subjects: tuple[str, ...]
     declared: Mapping[str, Declared]
     dictionary: Mapping[str, Declared]
     required: tuple[str, ...]
@@ -144,10 +151,12 @@ class Plan:
         events: Mapping[str, EventPlan],
         never_store: NeverStore,
         dictionary: Mapping[str, Declared],
+        personal: frozenset[str],
     ) -> None:
         self.program = program
         self.events = events
         self.never_store = never_store
+        self.personal = personal
         self._dictionary = dictionary
         self._hints_left = _HINTS_MAX
 
@@ -165,12 +174,14 @@ class Plan:
             name: _event_plan(spec, dictionary, never_store)
             for name, spec in program.of("event").items()
         }
-        return Plan(program.hash, events, never_store, dictionary)
+        personal = personal_properties(properties)
+        return Plan(program.hash, events, never_store, dictionary, personal)
 
     def undeclared_event(self, name: str) -> EventPlan:
         """The plan for an event that nobody declared and the source accepts all the same."""
         return EventPlan(
             name=name,
+            subjects=("person",),
             declared={},
             dictionary=self._dictionary,
             required=(),
@@ -206,6 +217,7 @@ def _event_plan(
     required = tuple(name for name in spec.required if name in declared)
     return EventPlan(
         name=spec.name,
+        subjects=tuple(spec.subjects),
         declared=declared,
         dictionary=dictionary,
         required=required,

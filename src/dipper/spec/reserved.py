@@ -8,7 +8,7 @@ dictionary says is `of: person` and `of: organisation`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from dipper.expr.types import Type
@@ -157,6 +157,14 @@ ENVELOPE_IN_PROPERTIES: dict[str, tuple[str, ...]] = {
     "consent_given": ("channel",),
     "consent_withdrawn": ("channel",),
 }
+
+
+def personal_properties(dictionary: Mapping[str, Property]) -> frozenset[str]:
+    """Properties that go with an erased person from a row that others share: what says something
+    of that person alone. Amounts and places of the event are the other subject's too."""
+    own = (name for name, spec in dictionary.items() if spec.of == "person")
+    return frozenset((*own, "other_id", "evidence"))
+
 
 _TRAITS_OF: dict[str, PropertyOf] = {"identify": "person", "group": "organisation"}
 

@@ -363,6 +363,26 @@ def test_an_erased_id_hides_no_living_person(bank: Bank) -> None:
     assert bank.decide("forgotten")["subject"] == ""
 
 
+def test_a_phone_of_an_erased_person_is_its_next_owners(bank: Bank) -> None:
+    """Refused until a server names it with somebody who lives; then it names that person."""
+    bank.person("seller")
+    bank.send("app_opened", "seller", anonymousId="sold-phone", properties={})
+    bank.consent("seller", is_given=True)
+    erase(bank.workspace, "login:seller", system_clock)
+    page = {"userId": None, "anonymousId": "sold-phone", "properties": {}}
+    bank.send("app_opened", "", "app", **page | {"anonymousId": "another-phone"})
+    refused = bank.counts("app").refused
+    bank.send("app_opened", "", "app", **page)
+    assert bank.counts("app").refused == refused + 1
+    assert bank.decide("", ids={"device": "sold-phone"})["subject"] == ""
+    bank.send("app_opened", "tina", anonymousId="sold-phone", properties={})
+    bank.send("app_opened", "", "app", **page)
+    assert bank.counts("app").refused == refused + 1
+    bank.consent("tina", is_given=True)
+    reply = bank.decide("", ids={"device": "sold-phone"})
+    assert reply["subject"] == bank.decide("tina")["subject"]
+
+
 def test_who_is_found_by_a_device_is_decided_about_by_name(bank: Bank) -> None:
     """The record stands with the person, and an outcome binds nobody to the device."""
     bank.send("app_opened", "tina", anonymousId="tinas-phone", properties={})
