@@ -15,6 +15,7 @@ from dipper.kit.clock import system_clock
 from dipper.kit.errors import NotFound
 from dipper.surface.demo.population import Organisations, Persons
 from dipper.surface.erasing import erase
+from dipper.surface.log_index import LogIndex, known_duplicates
 from dipper.surface.replaying import replay
 
 MakeBank = Callable[[int], tuple[Workspace, Persons, Organisations]]
@@ -87,6 +88,36 @@ def rows_of(workspace: Workspace, text: str) -> int:
         for file in workspace.lake.snapshot().files
         for table in (pq.ParquetFile(file.path).read(columns=["id"]),)
     )
+
+
+def test_the_index_of_events_forgets_an_erased_person(make_bank: MakeBank) -> None:
+    """The files name no id, only fingerprints: those of the person's records are gone too."""
+    workspace, persons, _ = make_bank(200)
+    duplicates = known_duplicates(workspace, is_saved=False)
+    word = f'"login:{persons.login[3]}"'.encode()
+    with workspace.log.reader() as reader:
+        places = {
+            duplicates.place(record.kind, record.payload): word in record.payload
+            for records in reader.read_batches(0, 0)
+            for record in records
+            if record.kind != RecordKind.CONTROL
+        }
+    assert in_index_files(workspace) == set(places)
+    erase(workspace, f"login:{persons.login[3]}", system_clock)
+    left = in_index_files(Workspace(workspace.folder))
+    gone = set(places) - left
+    assert {place for place, is_named in places.items() if is_named} <= gone
+    assert len(gone) < len(places) / 10
+
+
+def in_index_files(workspace: Workspace) -> set[tuple[int, int]]:
+    """Day and fingerprint of all that the index files hold."""
+    index = LogIndex(workspace, 0, known_duplicates(workspace, is_saved=True))
+    with workspace.log.reader() as reader:
+        index.open(reader)
+    runs = index.duplicates.runs
+    assert runs
+    return {(day, key) for run in runs for day in run.days for key, _ in run.part(day).tolist()}
 
 
 def test_an_erased_persons_records_leave_header_and_digest(make_bank: MakeBank) -> None:

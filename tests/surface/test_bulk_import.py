@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from dipper.app.programs import prepare
 from dipper.app.workspace import Workspace
 from dipper.collect.counts import Counts
 from dipper.feed.mapping import Map, load_map
-from dipper.kit.clock import system_clock
+from dipper.kit.clock import DAY_US, system_clock
 from dipper.kit.errors import BadInput, Conflict
-from dipper.surface import bulk_import
+from dipper.surface import bulk_import, log_index
 from dipper.surface.applying import apply
 from dipper.surface.bulk_import import BulkImport
 from dipper.surface.erasing import erase
@@ -56,9 +57,9 @@ def rows(tmp_path: Path, name: str, persons: str) -> Path:
     return path
 
 
-def run(workspace: Workspace, path: Path, mapping: Map) -> Counts:
-    """One import in a process of its own."""
-    bulk = BulkImport(Workspace(workspace.folder), system_clock)
+def run(workspace: Workspace, path: Path, mapping: Map, later_us: int = 0) -> Counts:
+    """One import in a process of its own, now or later."""
+    bulk = BulkImport(Workspace(workspace.folder), lambda: system_clock() + later_us)
     try:
         counts = bulk.read(path, mapping).counts
         bulk.project()
@@ -102,6 +103,40 @@ def test_a_file_is_imported_once(workspace: Workspace, mapping: Map, tmp_path: P
     assert run(workspace, path, mapping) == Counts(0, 0, 7, 0)
     assert sum(file.rows for file in workspace.lake.snapshot().files) == 6
     assert replay(workspace)["equal"]
+
+
+def test_old_history_is_known_weeks_later(
+    workspace: Workspace, mapping: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the day of each row, however old: from the files, and without them from the log."""
+    monkeypatch.setattr(bulk_import, "APPEND_RECORDS", 3)
+    monkeypatch.setattr(log_index, "SAVED_AT", 2)
+    path = rows(tmp_path, "old.csv", "AABBBCDDE")
+    path.write_text(path.read_text("utf-8").replace("2026-", "2011-"), encoding="utf-8")
+    assert run(workspace, path, mapping) == Counts(9, 1, 0, 0)
+    files = workspace.index(0)
+    assert (files / "checkpoint").exists() == (workspace.settings.storage.partitions == 1)
+    later = [40 * DAY_US, 80 * DAY_US]
+    # The failed row states no time: it is known for two days.
+    assert run(workspace, path, mapping, later[0]) == Counts(0, 1, 9, 0)
+    shutil.rmtree(files, ignore_errors=True)
+    assert run(workspace, path, mapping, later[1]) == Counts(0, 1, 9, 0)
+
+
+def test_an_import_that_stops_saves_nothing_that_is_not_in_the_log(
+    workspace: Workspace, mapping: Map, tmp_path: Path
+) -> None:
+    """Rows that were judged and never appended come again as new ones."""
+    bulk = BulkImport(Workspace(workspace.folder), system_clock)
+    path = rows(tmp_path, "a.csv", "AABBBC")
+
+    def stop(done: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bulk.read(path, mapping, stop)
+    bulk.close()
+    assert run(workspace, path, mapping) == Counts(6, 1, 0, 0)
 
 
 def test_a_rebuild_comes_to_the_same_state(

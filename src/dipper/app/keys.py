@@ -4,6 +4,7 @@ read it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import tomllib
@@ -22,6 +23,12 @@ class Keys:
     api_token: str
     erasure_key: bytes
     masking_key: bytes
+
+    @property
+    def fingerprint_key(self) -> bytes:
+        """The key of the index of events: made from the erasure key, so that every workspace has
+        one, and who knows one of the two learns nothing of the other's hashes."""
+        return hashlib.blake2b(b"fingerprints", key=self.erasure_key, digest_size=32).digest()
 
 
 def private_text(path: Path) -> str:

@@ -53,6 +53,10 @@ class Workspace:
         """The append socket of a partition's gateway."""
         return self.run / f"gateway-{partition}.sock"
 
+    def index(self, partition: int) -> Path:
+        """The folder that tells which events a partition of the log holds."""
+        return self.data / "index" / f"p{partition}"
+
     @cached_property
     def programs(self) -> ContentStore:
         """Programs by hash."""

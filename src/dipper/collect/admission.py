@@ -20,6 +20,7 @@ from dipper.collect.counts import Counts
 from dipper.collect.duplicates import IDENTIFIED, NO_TIME, Duplicates, Identified, Verdict
 from dipper.collect.erasures import Erasures
 from dipper.collect.failed import failed_as_accepted
+from dipper.collect.in_hand import InHand
 from dipper.collect.plan import Failed
 from dipper.engine.ports import Entry
 from dipper.engine.record import FAILED_DECODER, Control, FailedEvent, RecordKind
@@ -95,6 +96,8 @@ class Admission:
     def __init__(self, duplicates: Duplicates, erasures: Erasures) -> None:
         self.duplicates = duplicates
         self._erasures = erasures
+        self.in_hand: InHand | None = None
+        """Set by who appends: what was admitted and is not known to be on disk."""
 
     def admit(
         self,
@@ -139,6 +142,8 @@ class Admission:
         entries += kept
         if duplicate or refused:
             entries.append(_counted(source, duplicate, refused, received_us))
+        if self.in_hand is not None and entries:
+            self.in_hand.take(entries)
         return Admitted(entries, {source: Counts(accepted, len(kept), duplicate, refused)})
 
     def admit_handed(self, entries: Sequence[Entry], received_us: int) -> Admitted:
@@ -166,13 +171,21 @@ class Admission:
             found = self.admit(source, good, part.failed, part.refused, received_us)
             admitted.entries.extend(found.entries)
             admitted.counts.update(found.counts)
+            self._settle(found.entries)
+        if self.in_hand is not None and admitted.entries:
+            self.in_hand.take(admitted.entries)
         return admitted
 
     def undo(self, entries: Sequence[Entry]) -> None:
         """Forget entries whose append failed, so that a resend is no duplicate of nothing."""
         for kind, payload in entries:
             if kind != RecordKind.CONTROL:
-                self.duplicates.forget(kind, payload)
+                self.duplicates.forget(*self.duplicates.place(kind, payload))
+        self._settle(entries)
+
+    def _settle(self, entries: Sequence[Entry]) -> None:
+        if self.in_hand is not None:
+            self.in_hand.settle(entries)
 
 
 def good_events(

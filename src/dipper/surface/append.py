@@ -74,6 +74,7 @@ class AsWriter:
     """Appends as the writer of the partitions, while no gateway runs."""
 
     def __init__(self, workspace: Workspace, clock: Clock) -> None:
+        self._workspace = workspace
         self._log = workspace.log
         self._clock = clock
         self._writers: dict[int, EmbeddedLogWriter] = {}
@@ -94,7 +95,14 @@ class AsWriter:
         return self._writers[partition].append_now(entries, self._clock())
 
     def erase(self, positions: Sequence[Position]) -> int:
-        """Empty these records."""
+        """Empty these records, and forget that they were there."""
+        # The index comes with kernels, and not every command needs them.
+        from dipper.surface.log_index import erase_in_files
+
+        with self._log.reader() as reader:
+            for partition, offsets in _by_partition(positions).items():
+                records = [record for at in offsets for record in reader.read(partition, at, 1)]
+                erase_in_files(self._workspace, partition, records)
         return self._log.custodian().erase(positions)
 
     def close(self) -> None:

@@ -13,7 +13,6 @@ from dipper.app.programs import applied
 from dipper.app.served import Current, Programs, Served
 from dipper.app.workspace import Workspace
 from dipper.collect.counts import Counts
-from dipper.collect.duplicates import Duplicates
 from dipper.collect.erasures import Erasures
 from dipper.collect.subjects import partition_of
 from dipper.engine.ports import Entry
@@ -25,6 +24,7 @@ from dipper.profile.erasure import tombstone
 from dipper.surface.append import AsWriter, appender
 from dipper.surface.beside import Beside, Progress
 from dipper.surface.importing import Imported, Judging, judged
+from dipper.surface.log_index import LogIndex, known_duplicates
 from dipper.surface.worker.bulk_process import project_log
 
 APPEND_RECORDS = 50_000
@@ -70,13 +70,15 @@ class BulkImport:
             Current(current.program, dict(current.tables))
         )
         self._to: Any = appender(workspace, clock)
-        duplicates = Duplicates()
         self._is_writer = isinstance(self._to, AsWriter)
+        self._reader = workspace.log.reader()
+        partitions = self._reader.partitions()
+        # One index judges for all partitions; whose an entry is it can tell only if there is one.
+        duplicates = known_duplicates(workspace, is_saved=self._is_writer and partitions == 1)
+        self._indexes = [LogIndex(workspace, k, duplicates) for k in range(partitions)]
         if self._is_writer:
-            with workspace.log.reader() as reader:
-                for partition in range(reader.partitions()):
-                    for records in reader.read_batches(partition, 0):
-                        duplicates.rebuild(records)
+            for index in self._indexes:
+                index.open(self._reader)
         self._judging = Judging(self.served, duplicates, self._erasures())
         self._appended = 0
         self._beside: Beside | None = None
@@ -114,6 +116,9 @@ class BulkImport:
         for partition, part in by_partition(entries, partitions).items():
             if isinstance(self._to, AsWriter):
                 self._to.append_bulk(partition, part)
+                self._indexes[partition].landed(part)
+                if self._indexes[partition].is_due:
+                    self._indexes[partition].save_landed(self._reader)
                 self._appended += len(part)
                 continue
             controls = [entry for entry in part if entry[0] == RecordKind.CONTROL]
@@ -148,6 +153,9 @@ class BulkImport:
     def close(self) -> None:
         """Release log and state."""
         gc.enable()
+        for index in self._indexes:
+            index.save_landed(self._reader)
+        self._reader.close()
         self._to.close()
         if self._beside is not None:
             self._beside.close()

@@ -13,10 +13,12 @@ import pytest
 from dipper.app.init import init_workspace
 from dipper.app.programs import control_entries, prepare, store
 from dipper.app.workspace import Workspace
+from dipper.collect.collector import Collected
 from dipper.engine.ports import Entry
 from dipper.engine.record import EVENT_ENCODER, Control, RecordKind
 from dipper.kit.errors import Conflict, DipperError, Forbidden
 from dipper.surface.applying import apply
+from dipper.surface.http import gateway as gateway_module
 from dipper.surface.http.gateway import Gateway, listen
 
 NOW_US = 1_790_000_000_000_000
@@ -133,27 +135,114 @@ def test_what_was_followed_is_known_after_a_restart(
     assert again.collector.plan.program == program
 
 
+BODY = (
+    b'{"batch":[{"type":"track","event":"bill_paid","userId":"C1","messageId":"m1",'
+    b'"timestamp":"2026-09-20T00:00:00Z","properties":{"amount_fen":1}}]}'
+)
+
+
+def collect(gateway: Gateway) -> Collected:
+    """What becomes of one bill."""
+    source = gateway.collector.sources.by_name["server"]
+    return gateway.collector.collect_body(source, BODY, None, NOW_US)
+
+
 def test_an_emptied_record_may_come_again(opened: Callable[[], Gateway]) -> None:
     """Erasure takes the message id from the index: nothing of the person is left there either."""
     gateway = opened()
-    source = gateway.collector.sources.by_name["server"]
-    body = (
-        b'{"batch":[{"type":"track","event":"bill_paid","userId":"C1","messageId":"m1",'
-        b'"timestamp":"2026-09-20T00:00:00Z","properties":{"amount_fen":1}}]}'
-    )
 
     async def run() -> tuple[int, int]:
-        first = gateway.collector.collect_body(source, body, None, NOW_US)
-        at = await gateway.appends.append(first.entries, NOW_US)
-        again = gateway.collector.collect_body(source, body, None, NOW_US)
+        at = await gateway.appends.append(collect(gateway).entries, NOW_US)
+        again = collect(gateway)
         assert again.counts["server"].duplicate == 1
+        await gateway.appends.append(again.entries, NOW_US)
         erased = await gateway.appends.erase([at])
-        after = gateway.collector.collect_body(source, body, None, NOW_US)
-        return erased, after.counts["server"].good
+        return erased, collect(gateway).counts["server"].good
 
     assert asyncio.run(run()) == (1, 1)
     (record,) = gateway.appends.reader.read(0, 1, 1)
     assert record.erased
+
+
+def test_an_emptied_record_is_in_no_file(opened: Callable[[], Gateway]) -> None:
+    """Nor does it come back into one: not by a save, not by a restart."""
+    gateway = opened()
+
+    async def run() -> None:
+        at = await gateway.appends.append(collect(gateway).entries, NOW_US)
+        await gateway.appends.save_index()
+        assert sum(len(run) for run in gateway.index.duplicates.runs) == 1
+        await gateway.appends.erase([at])
+        assert not gateway.index.duplicates.runs
+        await gateway.appends.append([entry("erased", ids=["00" * 16])], NOW_US)
+        await gateway.appends.save_index()
+
+    asyncio.run(run())
+    gateway.writer.close()
+    again = opened()
+    assert not again.index.duplicates.runs
+    assert again.index.duplicates.held == 0
+
+
+def test_a_start_reads_only_what_is_behind_the_index(
+    opened: Callable[[], Gateway], workspace: Workspace
+) -> None:
+    """Message ids, program and erasures are known without the records that said them."""
+    gateway = opened()
+
+    async def run() -> None:
+        await gateway.appends.append(collect(gateway).entries, NOW_US)
+        await gateway.appends.append([entry("erased", ids=["00" * 16])], NOW_US)
+        await gateway.appends.save_index()
+
+    asyncio.run(run())
+    program, end = gateway.collector.plan.program, gateway.appends.reader.end(0)
+    gateway.writer.close()
+    again = opened()
+    assert again.index.mark == (end, NOW_US)
+    assert again.index.duplicates.unsaved is not None
+    assert again.index.duplicates.unsaved.entered == 0
+    assert collect(again).counts["server"].refused + collect(again).counts["server"].duplicate == 1
+    assert again.collector.erasures.is_needed
+    assert again.collector.plan.program == program
+
+
+def test_what_is_not_on_disk_is_in_no_file(opened: Callable[[], Gateway]) -> None:
+    """Admitted and not yet appended: the save waits. Forgotten again: it is not written."""
+    gateway = opened()
+
+    async def run() -> None:
+        await gateway.appends.append([entry("erased", ids=["00" * 16])], NOW_US)
+        pending = collect(gateway)
+        saving = asyncio.ensure_future(gateway.appends.save_index())
+        await asyncio.sleep(0.1)
+        assert not saving.done()
+        gateway.collector.admission.undo(pending.entries)
+        await saving
+        assert not gateway.index.duplicates.runs
+        assert gateway.index.mark == gateway.appends.mark
+
+    asyncio.run(run())
+
+
+def test_a_save_that_waits_too_long_is_left(
+    opened: Callable[[], Gateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written; a later one does it."""
+    monkeypatch.setattr(gateway_module, "SETTLED_S", 0.05)
+    gateway = opened()
+
+    async def run() -> None:
+        before = gateway.index.mark
+        await gateway.appends.append([entry("erased", ids=["00" * 16])], NOW_US)
+        pending = collect(gateway)
+        await gateway.appends.save_index()
+        assert gateway.index.mark == before
+        await gateway.appends.append(pending.entries, NOW_US)
+        await gateway.appends.save_index()
+        assert gateway.index.mark == gateway.appends.mark > before
+
+    asyncio.run(run())
 
 
 def test_another_path_is_not_found(opened: Callable[[], Gateway]) -> None:

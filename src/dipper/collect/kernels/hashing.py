@@ -1,4 +1,4 @@
-"""SipHash-1-3 over bytes, compiled: a key of the process for fingerprints, a fixed one for content.
+"""SipHash-1-3 over bytes, compiled: a secret key for fingerprints, a fixed one for content.
 
 A keyed hash for fingerprints, so that nobody outside can aim at one place of the table; the same
 function for content, because one is enough (ADR 0004).
@@ -69,3 +69,23 @@ def content_of(b, start, end):
     """The 63-bit content hash of b[start:end]; never 0."""
     found = siphash(_U(0), _U(0), b, start, end) & _MASK
     return found if found else np.int64(1)
+
+
+@kernel
+def siphash_each(key0, key1, b, ends):
+    """`siphash` of texts that follow each other in `b`; `ends` are their ends."""
+    found = np.empty(len(ends), np.int64)
+    start = np.int64(0)
+    for number in range(len(ends)):
+        found[number] = siphash(key0, key1, b, start, ends[number])
+        start = ends[number]
+    return found
+
+
+@kernel
+def content_of_each(b, starts, ends):
+    """`content_of` of pieces of `b`."""
+    found = np.empty(len(ends), np.int64)
+    for number in range(len(ends)):
+        found[number] = content_of(b, starts[number], ends[number])
+    return found

@@ -13,8 +13,12 @@ from concurrent.futures import Future
 from functools import partial
 
 from dipper.collect.admission import Admission
+from dipper.collect.in_hand import InHand
+from dipper.engine.embedded.index_files import Mark
 from dipper.engine.ports import Entry, LogWriter
 from dipper.kit.errors import Unavailable
+
+_LOOK_AGAIN_S = 0.005
 
 
 class Appends:
@@ -22,6 +26,9 @@ class Appends:
 
     def __init__(self, writer: LogWriter, admission: Admission) -> None:
         self.admission = admission
+        self.in_hand = admission.in_hand = InHand()
+        self.mark = Mark()
+        """How far the log is known to be on disk."""
         self._writer = writer
         self._pending: set[Future[int]] = set()
         self._ended: deque[tuple[asyncio.Future[int], Future[int]]] = deque()
@@ -41,6 +48,7 @@ class Appends:
         Raises Unavailable, and then none of the entries counts as known.
         """
         originals = list(self._pending) if has_duplicates else ()
+        self.in_hand.take(entries)
         try:
             future = self._writer.append(entries, received_us, reserve=reserve)
             self._pending.add(future)
@@ -51,11 +59,24 @@ class Appends:
         except Exception:
             self.admission.undo(entries)
             raise
+        if entries:
+            self.mark = max(self.mark, Mark(first + len(entries), received_us))
+        self.in_hand.settle(entries)
         if originals:
             await asyncio.wait([self._end_of(original) for original in originals])
             if any(original.exception() for original in originals):
                 raise Unavailable("the original of a duplicate could not be stored")
         return first
+
+    async def settled(self, timeout_s: float) -> None:
+        """Wait until all that was admitted before this call is on disk, or forgotten again.
+
+        Raises TimeoutError when that does not come about.
+        """
+        first = self.in_hand.taken
+        async with asyncio.timeout(timeout_s):
+            while self.in_hand.has_any_of(first):
+                await asyncio.sleep(_LOOK_AGAIN_S)
 
     def _end_of(self, future: Future[int]) -> asyncio.Future[int]:
         """The future's outcome in the event loop. One wake-up serves a whole group of appends."""

@@ -7,6 +7,7 @@ applied and its kernels are warm.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import socket
 import sys
@@ -19,13 +20,13 @@ import structlog
 from dipper.app.keys import read_keys
 from dipper.app.served import Served
 from dipper.app.workspace import Workspace
+from dipper.collect.admission import Admission
 from dipper.collect.collector import Collector
 from dipper.collect.dialects import registry as dialect_registry
-from dipper.collect.duplicates import Duplicates
 from dipper.collect.erasures import KeyedHash
 from dipper.collect.plan import Plan
 from dipper.collect.sources import Sources
-from dipper.engine.ports import Entry, LogReader, LogWriter, Position, Record
+from dipper.engine.ports import Entry, LogReader, LogWriter, Position
 from dipper.engine.record import CONTROL_DECODER, Control, RecordKind
 from dipper.kit.clock import Clock, system_clock
 from dipper.kit.errors import Conflict
@@ -42,9 +43,11 @@ from dipper.surface.http.replies import send_reply
 from dipper.surface.http.socket import AppendServer, Neighbour
 from dipper.surface.http.waiting import Projection
 from dipper.surface.kernels import keep_kernels_in
+from dipper.surface.log_index import LogIndex, known_duplicates
 
 log = structlog.get_logger("gateway")
-READ_AT_ONCE = 5_000
+SAVE_LOOK_S = 1.0
+SETTLED_S = 2.0
 
 
 class ControlledAppends(Appends):
@@ -54,15 +57,37 @@ class ControlledAppends(Appends):
     reader: LogReader
     partition: int
     writer: LogWriter
+    index: LogIndex
+
+    def __init__(self, writer: LogWriter, admission: Admission) -> None:
+        super().__init__(writer, admission)
+        self._index_turn = asyncio.Lock()
 
     async def erase(self, offsets: Sequence[int]) -> int:
         """Empty records of this partition, and forget their message ids."""
-        for offset in offsets:
-            for record in self.reader.read(self.partition, offset, 1):
-                if not record.erased and record.kind != RecordKind.CONTROL:
-                    self.admission.undo([Entry(record.kind, record.payload)])
+        read = self.reader.read
+        records = [record for at in offsets for record in read(self.partition, at, 1)]
+        async with self._index_turn:
+            gone = self.index.forget(records)
+            self.index.duplicates.runs = await asyncio.to_thread(self.index.erase, gone)
         positions = [Position(self.partition, offset) for offset in offsets]
         return await asyncio.wrap_future(self.writer.erase(positions))
+
+    async def save_index(self) -> None:
+        """Save what the index has; what is not on disk yet is waited for first."""
+        unsaved = self.index.duplicates.unsaved
+        assert unsaved is not None
+        async with self._index_turn:
+            count, mark = unsaved.count, self.mark
+            if mark <= self.index.mark:
+                return
+            try:
+                await self.settled(SETTLED_S)
+            except TimeoutError:
+                log.warning("the index is not saved", reason="the log is behind")
+                return
+            draft = self.index.draft(count, mark)
+            self.index.adopt(draft, await asyncio.to_thread(self.index.write, draft))
 
     async def append(
         self,
@@ -74,20 +99,21 @@ class ControlledAppends(Appends):
     ) -> int:
         """Append; a control record takes effect once it is on disk."""
         controls = _controls(entries)
-        for control in controls:
+        for control, _ in controls:
             self.following.admit(control)
         first = await super().append(
             entries, received_us, has_duplicates=has_duplicates, reserve=reserve
         )
-        for control in controls:
+        for control, payload in controls:
+            self.index.follow(payload)
             self.following.follow(control)
             self.following.apply(control)
         return first
 
 
-def _controls(entries: Sequence[Entry]) -> list[Control]:
+def _controls(entries: Sequence[Entry]) -> list[tuple[Control, bytes]]:
     return [
-        CONTROL_DECODER.decode(payload)
+        (CONTROL_DECODER.decode(payload), payload)
         for kind, payload in entries
         if kind == RecordKind.CONTROL and not payload.startswith(b'{"type":"counted"')
     ]
@@ -104,8 +130,9 @@ class Gateway:
         self._source_keys = read_source_keys(workspace.keys_file)
         self.writer = workspace.log.writer(partition)
         self.following = Following(workspace, clock, erasure_key)
-        duplicates = Duplicates()
-        self._read_log(duplicates)
+        duplicates = known_duplicates(workspace, is_saved=True)
+        self.index = LogIndex(workspace, partition, duplicates)
+        self._open_index()
         served = self.following.programs.get(self.following.current)
         dialects = dialect_registry.build()
         self.collector = Collector(
@@ -123,6 +150,8 @@ class Gateway:
         self.appends.reader = workspace.log.reader()
         self.appends.partition = partition
         self.appends.writer = self.writer
+        self.appends.index = self.index
+        self.appends.mark = self.index.mark
         self.projection = Projection(workspace.state)
         workspace.run.mkdir(parents=True, exist_ok=True)
         self.server = AppendServer(workspace.socket(partition), self.appends, self.collector.count)
@@ -159,14 +188,13 @@ class Gateway:
         )
         self.following.apply()
 
-    def _read_log(self, duplicates: Duplicates) -> None:
-        """One pass over the partition: known message ids, and what control records say."""
+    def _open_index(self) -> None:
+        """Known message ids, and what control records say."""
         with self.workspace.log.reader() as reader:
-            start = 0
-            while records := reader.read(self.partition, start, READ_AT_ONCE):
-                duplicates.rebuild(records)
-                self._follow(records)
-                start = records[-1].offset + 1
+            self.index.open(reader)
+        for payload in self.index.controls:
+            self.following.follow(CONTROL_DECODER.decode(payload))
+        self.index.duplicates.turn(self.following.now())
         if not self.following.current.program:
             raise Conflict(
                 "no program is applied to this log.",
@@ -174,10 +202,13 @@ class Gateway:
                 hint=f"dipper apply {self.workspace.folder}",
             )
 
-    def _follow(self, records: Sequence[Record]) -> None:
-        for record in records:
-            if record.kind == RecordKind.CONTROL and not record.erased:
-                self.following.follow(CONTROL_DECODER.decode(record.payload))
+    async def _keep_index(self) -> None:
+        """Save the index from time to time, and when all is served."""
+        while not self._is_served.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_served.wait(), SAVE_LOOK_S)
+            if self.index.is_due or self._is_served.is_set():
+                await self.appends.save_index()
 
     def _adopt(self, served: Served) -> None:
         """Judge and decide by another program from now on; compiled before it is used."""
@@ -210,12 +241,16 @@ class Gateway:
 
         from dipper.surface.http.connection import data_plane
 
+        self._is_served = asyncio.Event()
+        keeping = asyncio.ensure_future(self._keep_index())
         await self.server.start()
         try:
             await uvicorn.Server(data_plane(self.app)).serve(sockets=[listener])
         finally:
             await self.server.close()
             await self.collection.close()
+            self._is_served.set()
+            await keeping
             await asyncio.to_thread(self.writer.close)
 
 
