@@ -66,7 +66,7 @@ def react(
         # Everybody now and then clicks on something useful that is no product.
         is_clicked = draw("click") < SERVICE_CLICK
         return Reaction(shown_us + 20 * SECOND_US if is_clicked else None, None)
-    value, click = np.float64(need_of(hidden, subject, need)), draw("click")
+    value, click = np.array(need_of(hidden, subject, need)), draw("click")
     is_planned = product in plans
     lift = CLICK_IF_PLANNED if is_planned else CLICK_IF_OTHER_PLANNED if plans else 0.0
     if click >= float(click_probability(value, lift)):

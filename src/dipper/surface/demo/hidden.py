@@ -95,7 +95,8 @@ class Hidden:
     @property
     def is_idle(self) -> np.ndarray:
         """Who hardly ever comes."""
-        return self.activity < 1.0
+        idle: np.ndarray = self.activity < 1.0
+        return idle
 
     def of(self, need: str) -> np.ndarray:
         """One need of every subject."""

@@ -117,7 +117,7 @@ def plan_acts(
 def _withdrawals(persons: Persons, start_us: int, random: np.random.Generator) -> list[LiveAct]:
     """Who takes the consent to marketing back in the live days."""
     leaves = persons.has_agreed & (random.random(len(persons)) < WITHDRAWN_A_DAY * LIVE_DAYS)
-    properties = {"purpose": "marketing", "notice_version": NOTICE, "channel": "app"}
+    said: dict[str, object] = {"purpose": "marketing", "notice_version": NOTICE, "channel": "app"}
     return [
         LiveAct(
             time_us=int(start_us + random.integers(0, LIVE_DAYS * DAY_US)),
@@ -126,7 +126,7 @@ def _withdrawals(persons: Persons, start_us: int, random: np.random.Generator) -
             subject=subject,
             is_public=False,
             scenario=None,
-            properties=properties,
+            properties=said,
             placement=None,
         )
         for subject in np.flatnonzero(leaves).tolist()

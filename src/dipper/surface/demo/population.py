@@ -78,7 +78,8 @@ class Persons:
     @property
     def has_agreed(self) -> np.ndarray:
         """Whose consent to marketing stands when the live days begin."""
-        return self.consents_marketing & (self.withdrawn_days_ago == 0)
+        agreed: np.ndarray = self.consents_marketing & (self.withdrawn_days_ago == 0)
+        return agreed
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ def _people(data: Mapping[str, Any], words: Words) -> Table:
     steps = data["detail"]["steps"]["person"]
     table = _table("From traffic to value (persons)", "", "count", "")
     rows = (
-        ("reached", steps["reached"], ""),
-        ("1 traffic: users", steps["users"], ""),
+        ("reached", steps["reached"], f"{data['detail']['visitors']:,} as devices of nobody known"),
+        ("1 traffic: users", steps["users"], "known, and agree to something"),
         ("2 tagged", steps["tagged"], ""),
         ("3 customers", steps["customers"], f"{data['customers_new']:,} new in the two days"),
         ("4 deepened", steps["deepened"], ""),
@@ -105,9 +105,14 @@ def _machine(data: Mapping[str, Any], words: Words) -> Table:
     )
     table.add_row("killed with -9 and recovered", _yes(data["killed_and_recovered"]))
     table.add_row("replay gives the same bytes", _yes(data["replay_equal"]))
-    p50, p99 = words.number(data["decide_p50_ms"], 1), words.number(data["decide_p99_ms"], 1)
-    table.add_row("decide over HTTP, p50 / p99 ms", f"{p50} / {p99}")
-    table.add_row("collection, events/s", words.count(data["collect_events_per_s"]))
+    together = data["detail"]["decided_together"]
+    for how, p50, p99 in (
+        ("one at a time", data["decide_p50_ms"], data["decide_p99_ms"]),
+        (f"{together['at_once']} at a time", together["p50_ms"], together["p99_ms"]),
+    ):
+        found = f"{words.number(p50, 1)} / {words.number(p99, 1)}"
+        table.add_row(f"decide over HTTP, {how}, p50 / p99 ms", found)
+    table.add_row("collection while sending, events/s", words.count(data["collect_events_per_s"]))
     table.add_row("imported events", words.count(data["events_imported"]))
     table.add_row("seconds", words.count(data["seconds"]))
     return table
