@@ -36,54 +36,9 @@ from dipper.profile.project import LAST_TICK, LAYOUT, everyone, pack_time, proje
 from dipper.profile.subject import load_subject
 from dipper.profile.tags import TagTable, compile_tags
 from dipper.profile.tick import tick
-from dipper.spec.kinds.event import Event as EventSpec
-from dipper.spec.kinds.property import Property
-from dipper.spec.kinds.segment import Segment
-from dipper.spec.kinds.tag import Tag
-from dipper.spec.program import Program
+from parts.tags import EVENTS, bank
 
 NOW = 1_790_000_000_000_000
-EVENTS = ("bill_paid", "ride_paid", "page_viewed_of_product", "till_paid", "visit_made")
-WINDOWS = ("7d", "30d", "90d")
-
-
-def bank() -> TagTable:
-    """60 tags over five events in windows of 7, 30 and 90 days, and eight segments over them."""
-
-    def spec(kind: Any, name: str, **fields: Any) -> Any:
-        common = {
-            "title": {"zh": "某", "en": "some"},
-            "owners": {"business": "b", "technical": "t", "managing": "m"},
-        }
-        if kind in (Tag, Segment):
-            fields["purposes"] = ["service"]
-        return kind.model_validate_json(msgspec.json.encode({"name": name, **common, **fields}))
-
-    objects = [
-        spec(Property, "amount_fen", type="int", pi_class="none"),
-        spec(Property, "rate", type="double", pi_class="none"),
-        spec(Property, "biller", type="text", pi_class="none"),
-        *(spec(EventSpec, name, properties=["amount_fen", "rate", "biller"]) for name in EVENTS),
-    ]
-    for event in EVENTS:
-        for window in WINDOWS:
-            of = {"event": event, "window": window}
-            values = {
-                "count": {"aggregate": "count", "where": "amount_fen >= 100", **of},
-                "sum": {"aggregate": "sum", "property": "amount_fen", **of},
-                "max": {"aggregate": "max", "property": "rate", **of},
-                "billers": {"aggregate": "last", "property": "biller", **of},
-            }
-            objects += [
-                spec(Tag, f"{event}_{name}_{window}", value=value) for name, value in values.items()
-            ]
-    for n in range(8):
-        event, window = EVENTS[n % len(EVENTS)], WINDOWS[n % len(WINDOWS)]
-        # About one event of twenty turns a segment of its person.
-        least = {"7d": 4, "30d": 9, "90d": 16}[window]
-        where = f"tag.{event}_count_{window} >= {least} AND tag.{event}_sum_{window} > {1_000 * n}"
-        objects.append(spec(Segment, f"segment_{n}", where=where))
-    return compile_tags(Program.from_objects(objects))
 
 
 class Stream:
@@ -309,7 +264,7 @@ def main() -> None:
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args()
     folder = Path(tempfile.mkdtemp(dir=given.folder))
-    table = bank()
+    table = compile_tags(bank())
     try:
         stores = [EmbeddedState(folder / "ours"), EmbeddedState(folder / "floor")]
         size = preload(table, stores, given.persons, given.kept)
