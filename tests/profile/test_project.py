@@ -10,7 +10,7 @@ from dipper.engine.embedded.state import EmbeddedState
 from dipper.engine.ports import Position
 from dipper.engine.record import RecordKind
 from dipper.kit.errors import Conflict, Unavailable
-from dipper.profile import id_work
+from dipper.profile import gather, id_work
 from dipper.profile.project import project, runs
 
 DAY = 86_400_000_000
@@ -93,13 +93,57 @@ def test_records_that_a_lifetime_tag_counts_stay(bank: Any) -> None:
     assert (tags["bills"], tags["first_biller"], tags["last_biller"]) == (2, "water", "power")
 
 
-def test_a_busy_id_keeps_its_last_records(bank: Any, monkeypatch: Any) -> None:
+@pytest.fixture
+def three(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An id keeps its last three records."""
+    for module in (id_work, gather):
+        monkeypatch.setattr(module, "RECORDS_MAX", 3)
+
+
+@pytest.mark.usefixtures("three")
+def test_a_busy_id_keeps_its_last_records(bank: Any) -> None:
     """Above the bound the oldest records go, whatever the order of arrival."""
-    monkeypatch.setattr(id_work, "RECORDS_MAX", 3)
     for at_us in (5, 1, 4, 2, 3):
         bank.pay(START + at_us)
     assert bank.subject("C1", now_us=START + 9).tags["bills"] == 3
     assert bank.subject("C1", now_us=START + 3).tags["bills"] == 1
+
+
+@pytest.mark.usefixtures("three")
+def test_what_a_busy_id_has_lost_is_said(bank: Any) -> None:
+    """Bounded are what counts for life, windows that reach before the first record, and formulas
+    over these; a cap that may lack contacts is unknown."""
+    for day in range(2):
+        bank.pay(START + day * DAY)
+    assert bank.subject("C1", now_us=START + 2 * DAY).bounded == frozenset()
+    for day in range(8, 10):
+        bank.pay(START + day * DAY)
+    of_life = {"bills", "first_biller", "rate_sum", "billers", "last_due"}
+    of_months = {"bills_30d", "rate_least", "last_biller", "mean_7d"}
+    found = bank.subject("C1", now_us=START + 9 * DAY)
+    assert found.bounded == of_life | of_months
+    assert (found.tags["bills"], set(found.caps)) == (3, {"all_week", "one_offer", "fund_line"})
+    # The first record that is kept is of the first day: a week that begins before it may lack some.
+    found = bank.subject("C1", now_us=START + 8 * DAY - 1)
+    assert found.bounded == of_life | of_months | {"amount_7d", "pages_7d"}
+    assert found.caps == {}
+
+
+@pytest.mark.usefixtures("three")
+def test_a_person_is_bounded_by_any_of_its_ids(bank: Any) -> None:
+    """What a bound login or a device has lost, the person lacks too."""
+    bank.pay(START, person="C1", device="d1")
+    bank.pay(START, person="C2", device="d2")
+    public = {"properties": {"biller": "x"}, "source": "app", "trust": "public"}
+    for number in range(1, 5):
+        bank.pay(START + number, person="login:l1")
+        bank.project(bank.event("page_opened", START + number, device="d2", **public))
+    assert bank.subject("C1", now_us=START + DAY).bounded == frozenset()
+    assert "billers" in bank.subject("C2", now_us=START + DAY).bounded
+    bank.project(
+        bank.event("subject_bound", START, person="C1", properties={"other_id": "login:l1"})
+    )
+    assert "bills" in bank.subject("C1", now_us=START + DAY).bounded
 
 
 def test_another_layout_asks_for_a_rebuild(bank: Any, table_with: Any) -> None:

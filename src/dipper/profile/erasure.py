@@ -20,7 +20,7 @@ from dipper.engine.ports import StateReader
 from dipper.fold.records import MASK, TIME
 from dipper.kit.hashing import hash128
 from dipper.profile.gather import Stored, read_stored
-from dipper.profile.id_state import NEVER_US, Facts, Header, flags_of, write
+from dipper.profile.id_state import CUT, NEVER_US, Facts, Header, flags_of, write
 from dipper.profile.identity import Key, Ownership
 from dipper.profile.segments import read_standing
 from dipper.profile.tags import TagTable, family_of
@@ -171,7 +171,7 @@ def _without(stored: Stored, table: TagTable, gone: frozenset[Key]) -> bytes:
         facts.texts = {key: text for key, text in facts.texts.items() if key in present}
     body = facts.to_bytes()
     header = stored.header
-    flags = flags_of(header.kind, header.is_proven, facts)
+    flags = flags_of(header.kind, header.is_proven, facts) | header.flags & CUT
     return write(
         Header(header.version, flags, header.layout, len(body), last_us, header.trimmed_us),
         body,

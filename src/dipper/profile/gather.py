@@ -17,7 +17,16 @@ from dipper.kit.errors import Unavailable
 from dipper.profile.consents import Consent, later_of
 from dipper.profile.evaluation import NOTHING_KNOWN, Known
 from dipper.profile.holdings import Holding, held, merged
-from dipper.profile.id_state import Assigned, Facts, Header, read_facts, read_header, records_at
+from dipper.profile.id_state import (
+    NEVER_US,
+    RECORDS_MAX,
+    Assigned,
+    Facts,
+    Header,
+    read_facts,
+    read_header,
+    records_at,
+)
 from dipper.profile.identity import Key, Link, Ownership, component, surviving
 from dipper.profile.tags import TagTable, family_of
 from dipper.profile.traits import values_of
@@ -41,12 +50,30 @@ class Stored(NamedTuple):
         layout = table.families[family_of(self.header.kind)].layout
         return layout.matrix(self.data, records_at(self.header))
 
+    def bound(self, rows: Matrix) -> Bound:
+        """What its records (`rows`) may lack."""
+        if len(rows) < RECORDS_MAX:
+            return Bound(NEVER_US, self.header.is_cut)
+        return Bound(int(rows[0, TIME]), self.header.is_cut)
+
+
+class Bound(NamedTuple):
+    """What the kept records may lack: some before `whole_from_us`, and (`is_cut`) some that count
+    for life."""
+
+    whole_from_us: int
+    is_cut: bool
+
+
+WHOLE = Bound(NEVER_US, False)
+
 
 class Gathered(NamedTuple):
     """A subject as stored: its own ids with their facts, and its devices.
 
-    `rows` are its records in timeline order. `plain` is its only id, when nothing but records is
-    known of it; then no facts were decoded, because a tick looks at many such subjects.
+    `rows` are its records in timeline order, `bound` says what these may lack. `plain` is its only
+    id, when nothing but records is known of it; then no facts were decoded, because a tick looks at
+    many such subjects.
     """
 
     kind: str
@@ -57,6 +84,7 @@ class Gathered(NamedTuple):
     facts: tuple[Facts, ...] = ()
     devices: tuple[tuple[Key, Facts, Ownership], ...] = ()
     plain: Stored | None = None
+    bound: Bound = WHOLE
 
     def ids(self) -> list[str]:
         """The texts of `keys`."""
@@ -130,14 +158,19 @@ def gather(reader: StateReader, table: TagTable, start: Key) -> Gathered | None:
         return None
     header = stored.header
     rows = stored.rows(table)
+    bound = stored.bound(rows)
     if header.is_plain:
-        return Gathered(header.kind, (start,), rows, header.last_us, header.is_proven, plain=stored)
+        return Gathered(
+            header.kind, (start,), rows, header.last_us, header.is_proven, plain=stored, bound=bound
+        )
     facts = stored.facts()
     if header.kind == "device":
         own = Ownership(facts.bindings).rows_of(rows, NOBODY)
-        return Gathered("device", (start,), own, header.last_us, False, (facts,))
+        return Gathered("device", (start,), own, header.last_us, False, (facts,), bound=bound)
     if facts.is_alone:
-        return Gathered(header.kind, (start,), rows, header.last_us, header.is_proven, (facts,))
+        return Gathered(
+            header.kind, (start,), rows, header.last_us, header.is_proven, (facts,), bound=bound
+        )
     return _joined(reader, table, stored, facts)
 
 
@@ -185,8 +218,10 @@ def _joined(reader: StateReader, table: TagTable, start: Stored, facts: Facts) -
     part.found[start.key] = (start, facts)
     keys = tuple(key for key in component(start.key, part.links_of) if key in part.found)
     members = [part.found[key] for key in keys]
-    devices, shares = _devices(reader, table, members, frozenset(keys))
-    chunks = [stored.rows(table) for stored, _ in members] + shares
+    devices, shares, bounds = _devices(reader, table, members, frozenset(keys))
+    own = [stored.rows(table) for stored, _ in members]
+    bounds += [stored.bound(rows) for (stored, _), rows in zip(members, own, strict=True)]
+    chunks = own + shares
     filled = [chunk for chunk in chunks if len(chunk)]
     if len(filled) == 1:
         rows = filled[0]
@@ -202,6 +237,7 @@ def _joined(reader: StateReader, table: TagTable, start: Stored, facts: Facts) -
         any(stored.header.is_proven for stored, _ in members),
         tuple(facts for _, facts in members),
         devices,
+        bound=Bound(max(b.whole_from_us for b in bounds), any(b.is_cut for b in bounds)),
     )
 
 
@@ -210,15 +246,18 @@ def _devices(
     table: TagTable,
     members: list[tuple[Stored, Facts]],
     own: frozenset[Key | None],
-) -> tuple[tuple[tuple[Key, Facts, Ownership], ...], list[Matrix]]:
-    """The devices that were ever bound to these ids, and which of their records are theirs."""
-    devices, shares = [], []
+) -> tuple[tuple[tuple[Key, Facts, Ownership], ...], list[Matrix], list[Bound]]:
+    """The devices that were ever bound to these ids, which of their records are theirs, and what
+    these may lack."""
+    devices, shares, bounds = [], [], []
     for key in sorted({device for _, facts in members for device in facts.devices}):
         stored = read_stored(reader, table, key)
         if stored is None:
             continue
         facts = stored.facts()
         ownership = Ownership(facts.bindings)
+        rows = stored.rows(table)
         devices.append((key, facts, ownership))
-        shares.append(ownership.rows_of(stored.rows(table), own))
-    return tuple(devices), shares
+        shares.append(ownership.rows_of(rows, own))
+        bounds.append(stored.bound(rows))
+    return tuple(devices), shares, bounds

@@ -7,7 +7,7 @@ alone, so that any arrival order gives the same bytes.
 | at | | |
 |---|---|---|
 | 0 | u8 | version |
-| 1 | u8 | subject kind in the low bits; flags: 0x80 proven, 0x40 plain, 0x20 alone, 0x10 bare |
+| 1 | u8 | kind in the low bits; flags: 0x80 proven, 0x40 plain, 0x20 alone, 0x10 bare, 0x08 cut |
 | 2 | u16 | fingerprint of the record layout |
 | 4 | u32 | bytes of the facts |
 | 8 | i64 | time of the last event, µs |
@@ -15,7 +15,8 @@ alone, so that any arrival order gives the same bytes.
 | 24 | | facts (msgpack), zeros up to whole 8 bytes, records |
 
 Proven: a believed source has named the id. Plain: the facts are nothing but the id. Alone: nothing
-joins it with another id. Bare: it has neither traits nor holdings.
+joins it with another id. Bare: it has neither traits nor holdings. Cut: records that count for life
+went because an id keeps RECORDS_MAX.
 
 Texts that a `first` or `last` tag may have to give stand with the id that they belong to, never in
 a shared table: removing the id removes them.
@@ -38,8 +39,10 @@ from dipper.profile.traits import Trait
 VERSION = 1
 HEADER = struct.Struct("<BBHIqq")
 HEADER_BYTES = HEADER.size
-KIND_MASK, PROVEN, PLAIN, ALONE, BARE = 0x07, 0x80, 0x40, 0x20, 0x10
+KIND_MASK, PROVEN, PLAIN, ALONE, BARE, CUT = 0x07, 0x80, 0x40, 0x20, 0x10, 0x08
 
+RECORDS_MAX = 4_096
+"""Records that an id keeps; those before them go, whatever still counts them."""
 DECISIONS_MAX = 64
 NEVER_US = -(2**63)
 
@@ -122,6 +125,11 @@ class Header(NamedTuple):
     def is_proven(self) -> bool:
         """A server, partner or core source, or a signed token, has named the id."""
         return bool(self.flags & PROVEN)
+
+    @property
+    def is_cut(self) -> bool:
+        """Records that a lifetime tag counts are not kept any more."""
+        return bool(self.flags & CUT)
 
 
 def read_header(data: memoryview | bytes) -> Header:

@@ -15,10 +15,12 @@ import numpy as np
 
 from dipper.fold.records import MASK, TIME, WORD_BITS, Matrix, RecordLayout, insert
 from dipper.profile.id_state import (
+    CUT,
     HEADER,
     HEADER_BYTES,
     NEVER_US,
     PROVEN,
+    RECORDS_MAX,
     VERSION,
     Facts,
     decode_facts,
@@ -27,7 +29,6 @@ from dipper.profile.id_state import (
 from dipper.profile.identity import Key
 from dipper.profile.rows import KeptText
 
-RECORDS_MAX = 4_096
 UNTOUCHED = 2**63 - 1
 
 _ORDER_KEY = struct.Struct("<3q")
@@ -137,7 +138,7 @@ class IdWork:
             records = self._arranged(trimmed_us)
         if self.is_changed:
             body = self.facts.to_bytes()
-            flags = flags_of(self.kind, self.is_proven, self.facts)
+            flags = flags_of(self.kind, self.is_proven, self.facts) | self._flags & CUT
             head: bytes | memoryview = body + bytes(-len(body) % 8)
             size = len(body)
         else:
@@ -176,7 +177,10 @@ class IdWork:
         """All records at their places, each once, without those that are of no use any more."""
         layout = self.family.layout
         rows = insert(layout.matrix(bytes(self._stored())), layout.matrix(b"".join(self._new)))
-        kept = self._useful(rows, horizon_us)[-RECORDS_MAX:]
+        useful = self._useful(rows, horizon_us)
+        kept = useful[-RECORDS_MAX:]
+        if self._for_life(useful[:-RECORDS_MAX]).any():
+            self._flags |= CUT
         if len(kept) < len(rows) and self.facts.texts:
             present = set(kept[:, MASK + layout.words :].ravel().tolist())
             texts = self.facts.texts
@@ -186,9 +190,12 @@ class IdWork:
 
     def _useful(self, rows: Matrix, horizon_us: int) -> Matrix:
         useful = rows[:, TIME] > horizon_us
-        if useful.all():
-            return rows
+        return rows if useful.all() else rows[useful | self._for_life(rows)]
+
+    def _for_life(self, rows: Matrix) -> np.ndarray:
+        """Which records a lifetime tag counts."""
+        found = np.zeros(len(rows), dtype=np.bool_)
         for word in range(self.family.layout.words):
             bits = np.uint64(self.family.lifetime_mask >> (WORD_BITS * word) & (2**WORD_BITS - 1))
-            useful |= (rows[:, MASK + word].view(np.uint64) & bits) != 0
-        return rows[useful]
+            found |= (rows[:, MASK + word].view(np.uint64) & bits) != 0
+        return found

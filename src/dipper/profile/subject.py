@@ -11,11 +11,11 @@ from dipper.kit.hashing import hash128
 from dipper.profile.assessments import Assessment, latest
 from dipper.profile.consents import ConsentState, states_of
 from dipper.profile.erasure import tombstone
-from dipper.profile.gather import Gathered, gather, owner_now
+from dipper.profile.gather import WHOLE, Bound, Gathered, gather, owner_now
 from dipper.profile.holdings import Holding
 from dipper.profile.id_state import NEVER_US, Facts
 from dipper.profile.identity import Key, rank, surviving
-from dipper.profile.tags import TagTable, family_of
+from dipper.profile.tags import KindTable, TagTable, family_of
 from dipper.profile.values import Value
 
 
@@ -28,6 +28,10 @@ class Subject:
     ids (a device alone never is). `caps` are contacts in each cap's window, `lots` what the arm
     follows from under each policy that has decided about it. `erased` is for the caller to set who
     knows the key of the tombstones. A stranger has no `last_time_us`.
+
+    `bounded` are the tags of a busy subject of which older records may count than are kept: their
+    values are lower bounds of a count, of a sum of what is not negative and the like (ADR 0017). A
+    cap of which contacts may be missing has no entry in `caps`: an unknown count denies.
     """
 
     key: Key
@@ -45,6 +49,7 @@ class Subject:
     lots: Mapping[str, int]
     erased: bool
     last_time_us: int | None
+    bounded: frozenset[str] = frozenset()
 
 
 def load_subject(
@@ -91,6 +96,7 @@ def subject_of(
     values = kind.whole.at(found.rows, now_us, known)
     ids = found.ids()
     place = 0 if len(ids) == 1 else ids.index(surviving(ids))
+    bounded = _bounded(kind, found.bound, now_us)
     return Subject(
         key=found.keys[place],
         kind=found.kind,
@@ -103,11 +109,25 @@ def subject_of(
         holdings=known.holdings,
         consents=states_of(found.consents()),
         assessment=latest(facts.assessment for facts in found.facts),
-        caps={name: values[f"cap.{name}"] for name in kind.cap_names},
+        caps={
+            name: values[f"cap.{name}"] for name in kind.cap_names if f"cap.{name}" not in bounded
+        },
         lots=found.lots(),
         erased=is_erased,
         last_time_us=None if found.last_us == NEVER_US else found.last_us,
+        bounded=frozenset(name[4:] for name in bounded if name.startswith("tag.")),
     )
+
+
+def _bounded(kind: KindTable, bound: Bound, now_us: int) -> frozenset[str]:
+    """The tags and caps, by input name, that may lack records."""
+    if bound == WHOLE:
+        return frozenset()
+
+    def is_short(window_us: int) -> bool:
+        return now_us - window_us < bound.whole_from_us if window_us else bound.is_cut
+
+    return frozenset(name for name, read in kind.windows.items() if any(map(is_short, read)))
 
 
 def _stranger(table: TagTable, text: str) -> Gathered:

@@ -18,7 +18,7 @@ from dipper.kit.clock import DAY_US
 from dipper.kit.errors import BadInput
 from dipper.profile.evaluation import AttributeTag, Evaluation, PlainTag, compile_evaluation
 from dipper.profile.folded import FoldedTag, folded_tags
-from dipper.profile.formulas import Environment, taker
+from dipper.profile.formulas import Environment, closure, taker
 from dipper.profile.id_state import NEVER_US
 from dipper.profile.identity import ID_TYPES, KINDS, id_type
 from dipper.profile.quick import Quick, compile_quick
@@ -71,7 +71,8 @@ class KindTable:
 
     `announced` are name and input name of the segments whose turns are announced: those of the kind
     itself, while a device also has what a person would have. `quick` finds out for many subjects at
-    once who has turned.
+    once who has turned. `windows` are those that each tag and cap reads, by input name, directly or
+    through formulas; 0 is the whole life.
     """
 
     kind: str
@@ -87,6 +88,7 @@ class KindTable:
     tag_names: tuple[str, ...]
     take_tags: Callable[[Environment], tuple[Any, ...]]
     cap_names: tuple[str, ...]
+    windows: Mapping[str, frozenset[int]]
 
 
 @dataclass(frozen=True)
@@ -257,6 +259,7 @@ def _kind_table(
         tag_names=tuple(tag.name for tag in tags),
         take_tags=taker(tag_inputs),
         cap_names=tuple(name.removeprefix("cap.") for name in caps),
+        windows=parts.windows([*tag_inputs, *caps]),
     )
 
 
@@ -279,6 +282,11 @@ class _Parts:
             defaults=self.defaults,
             words=self.words,
         )
+
+    def windows(self, names: Iterable[str]) -> dict[str, frozenset[int]]:
+        own = {tag.name: tag.fold.window_us for tag in self.plain}
+        read = {name: closure([name], self.expressions) & own.keys() for name in names}
+        return {name: frozenset(own[each] for each in found) for name, found in read.items()}
 
 
 def _plain(tag: FoldedTag, rows: Rows) -> PlainTag:

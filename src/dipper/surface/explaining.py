@@ -8,7 +8,7 @@ leaves no trace, because nobody was shown anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -17,6 +17,7 @@ from dipper.app.served import Current, Programs, Served
 from dipper.app.workspace import Workspace
 from dipper.decide.explain import explain_on
 from dipper.decide.ranking import Published
+from dipper.decide.replay import recompute
 from dipper.decide.request import DecideRequest
 from dipper.decide.trace import Trace, decode
 from dipper.engine.ports import LogReader, Position, StateReader
@@ -26,8 +27,11 @@ from dipper.kit.errors import BadInput, Conflict, NotFound, did_you_mean
 from dipper.kit.hashing import hash128
 from dipper.kit.ids import subject_id
 from dipper.profile.gather import gather, owner_now
+from dipper.profile.id_state import RECORDS_MAX
 from dipper.profile.subject import load_subject
 from dipper.spec.kinds.offer import Offer
+from dipper.spec.kinds.tag import Tag
+from dipper.spec.program import Program
 from dipper.surface.worker.projector import CURRENT, NOW
 
 LANGUAGES = ("zh", "en")
@@ -96,7 +100,8 @@ def event_at(log: LogReader, position: Position) -> Event:
 
 
 def explain_offer(workspace: Workspace, person: str, offer: str, clock: Clock) -> Explained:
-    """Why a person got an offer, or did not. Raises NotFound for an unknown person or offer."""
+    """Why a person got an offer, or did not, and which of the tags that the offer reads are lower
+    bounds today. Raises NotFound for an unknown person or offer."""
     programs = Programs(workspace)
     with workspace.state.read() as view, workspace.log.reader() as log:
         served = served_by(view, programs)
@@ -104,13 +109,14 @@ def explain_offer(workspace: Workspace, person: str, offer: str, clock: Clock) -
         if spec is None:
             hint = did_you_mean(offer, served.program.of(Offer))
             raise NotFound(f"no offer '{offer}'.", where="--offer", hint=hint)
+        subject = load_subject(view, served.tag_table, [person], now_of(view, clock))
         for decision_id in decisions_of(view, served, person, now_of(view, clock)):
             trace = decode(bytes(decision_event(view, log, decision_id).properties))
             if trace.placement in spec.placements:
                 found = programs.of_trace(trace.program, trace.tables)
-                return _explained(found, trace, offer, stored=True)
+                return _explained(found, trace, offer, subject.bounded, stored=True)
         trace = decided_now(workspace, view, log, served, person, spec, clock)
-        return _explained(served, trace, offer, stored=False)
+        return _explained(served, trace, offer, subject.bounded, stored=False)
 
 
 def decisions_of(view: StateReader, served: Served, person: str, now_us: int) -> Sequence[str]:
@@ -173,9 +179,28 @@ def published_model(workspace: Workspace, log: LogReader, policy: str) -> Publis
     return None
 
 
-def _explained(served: Served, trace: Trace, offer: str, *, stored: bool) -> Explained:
+def _explained(
+    served: Served, trace: Trace, offer: str, bounded: Collection[str], *, stored: bool
+) -> Explained:
+    read = recompute(served.decider, trace).inputs
+    tags = sorted(name for name in bounded if f"tag.{name}" in read)
     sentences = {
-        language: explain_on(served.decider, trace, served.program, served.tables, language, offer)
+        language: [
+            *explain_on(served.decider, trace, served.program, served.tables, language, offer),
+            *at_least(served.program, tags, language),
+        ]
         for language in LANGUAGES
     }
     return Explained(trace.decision_id, trace.placement, trace.arm, offer, stored, sentences)
+
+
+def at_least(program: Program, tags: Sequence[str], language: str) -> list[str]:
+    """That these tags of a busy subject may count older events than are kept."""
+    if not tags:
+        return []
+    titles = [program.of(Tag)[name].title.of(language) for name in tags]
+    if language == "zh":
+        kept = f"事件过多，只保留最近 {RECORDS_MAX:,} 条"
+        return [f"{kept}，因此以下标签的值只是下限：{'、'.join(titles)}"]
+    kept = f"of so many events only the last {RECORDS_MAX:,} are kept"
+    return [f"{kept}, so that these tags are lower bounds: {', '.join(titles)}"]

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from dipper.kit.clock import DAY_US
+from dipper.profile import gather as gathering
 from dipper.profile.gather import gather
 from dipper.profile.id_state import read_header
 from dipper.surface.api.platform import Platform, Reading
@@ -69,6 +70,18 @@ def test_the_events_behind_a_count_are_its_value(call: Call, app: FastAPI) -> No
     for name in counted:
         assert tags[name]["events"] == tags[name]["value"]
     assert "events" not in tags["age_years"]
+
+
+def test_a_tag_of_a_busy_person_is_shown_as_a_lower_bound(
+    call: Call, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an id has as many records as are kept, older ones may count too."""
+    ids = ids_of(app, lambda reading, found: found.kind == "person" and len(found.rows) > 60)
+    assert not any(tag["at_least"] for tag in person(call, ids[0])["tags"])
+    monkeypatch.setattr(gathering, "RECORDS_MAX", 1)
+    tags = {tag["name"]: tag["at_least"] for tag in person(call, ids[0])["tags"]}
+    assert any(tags.values())
+    assert not tags["age_years"]
 
 
 def test_sensitive_tags_and_segments_are_hidden(call: Call, app: FastAPI) -> None:

@@ -4,6 +4,10 @@ It is an aggregate over events (with a condition and a sliding window, or over t
 formula over other tags, or an attribute that a believed source has stated. The same definition
 runs on each new event and over all history. Its value changes with an event, and by the clock when
 an event slides out of the window.
+
+An id keeps its last 4,096 records. Of a busier subject a tag over the whole life, or over a window
+that reaches before them, counts only these: its value is a lower bound and is shown as *at least*.
+Conditions read it as it stands; a contact cap that may lack contacts denies; history counts all.
 """
 
 from __future__ import annotations

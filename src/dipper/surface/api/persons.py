@@ -96,7 +96,10 @@ def card(reading: Reading, found: Gathered) -> dict[str, Any]:
 
 
 def tags_of(reading: Reading, found: Gathered, subject: Subject) -> list[dict[str, Any]]:
-    """The tags with their values and, for those that are folded, how many events they count."""
+    """The tags with their values and, for those that are folded, how many events they count.
+
+    `at_least` marks those of a busy subject of which older events may count than are kept.
+    """
     program, table = reading.served.program, reading.served.tag_table
     behind = events_behind(reading, found)
     properties = program.of(Property)
@@ -107,6 +110,7 @@ def tags_of(reading: Reading, found: Gathered, subject: Subject) -> list[dict[st
         if isinstance(value, str) and read is not None:
             value = mask_trait(read, value)
         row = {"name": name, "title": spec.title.model_dump(), "value": value, "sensitive": False}
+        row["at_least"] = name in subject.bounded
         if is_sensitive(program, spec.purposes):
             row |= {"value": None, "sensitive": True}
         elif name in behind:

@@ -91,6 +91,7 @@ def figure_view(style: Style, reading: Reading, figure: Figure, found: Gathered)
         {
             "title": tag["title"][language],
             "value": style.tag(tag["name"], tag["value"]),
+            "at_least": tag["at_least"],
             "events": tag.get("events"),
             "filled": tag["value"] not in (None, 0, "", program.of(Tag)[tag["name"]].default),
         }
