@@ -208,7 +208,7 @@ def our_app(folder: Path) -> Any:
     program = our_program()
     sources = Sources.compile(program, {"server": SourceKeys("wk_server")})
     dialects = registry.build()
-    collector = Collector(sources, Plan.compile(program), Duplicates(), dialects)
+    collector = Collector(sources, Plan.compile(program), Duplicates(is_saved=True), dialects)
     collector.warm()
     appends = Appends(EmbeddedLog(folder / "log", 1).writer(0), collector.admission)
 

@@ -3,7 +3,7 @@
 Kept by day of the sender's original time, because a resend repeats it; an event without one is
 searched under yesterday and today of its receipt. The days around today are whole in memory, 16
 bytes a place. Of other days memory holds only what no file holds yet, and sorted runs the rest;
-they are read for events that claim such a day and for no others (ADR 0014).
+they are read for events that claim such a day and for no others (ADR 0016).
 
 Fingerprints are hashed with a secret key: nobody outside can aim at one place of the table. Pure:
 whoever writes the runs tells the index by `saved`.

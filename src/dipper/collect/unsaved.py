@@ -40,9 +40,8 @@ class Unsaved:
 
     def drop(self, count: int) -> None:
         """Let go of the first rows: they are in a file."""
-        self.count -= count
-        rest = self._rows[count : count + self.count].copy()
-        self._rows = np.empty((max(_FIRST_ROWS, 2 * self.count), 3), np.int64)
+        rest = self._rows[count : self.count].copy()
+        self.count = len(rest)
         self._rows[: self.count] = rest
 
 
