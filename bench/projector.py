@@ -31,8 +31,8 @@ from dipper.engine.record import EVENT_ENCODER, Event, RecordKind
 from dipper.fold.tags import fold_one
 from dipper.kit.clock import DAY_US, SECOND_US
 from dipper.kit.hashing import hash64, hash128
-from dipper.profile.id_state import Facts, Header, flags_of, write
-from dipper.profile.project import LAST_TICK, LAYOUT, everyone, pack_time, project
+from dipper.profile.id_state import NEVER_US, Facts, Header, flags_of, write
+from dipper.profile.project import LAST_TICK, LAYOUT, pack_time, project
 from dipper.profile.subject import load_subject
 from dipper.profile.tags import TagTable, compile_tags
 from dipper.profile.tick import tick
@@ -151,7 +151,7 @@ class Ours:
         """A first look at everybody, after which only turns are announced. Gives seconds."""
         begin = time.perf_counter()
         with self.state.read() as reader:
-            done = tick(reader, self.table, everyone(reader), NOW)
+            done = tick(reader, self.table, {key: NEVER_US for key, _ in reader.scan("ids")}, NOW)
         self.state.write(done.changes, {})
         return time.perf_counter() - begin
 

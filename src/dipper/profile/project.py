@@ -132,9 +132,10 @@ def touched_ids(reader: StateReader) -> dict[Key, int]:
     return {key: int(_TIME.unpack(value)[0]) for key, value in reader.scan("touched")}
 
 
-def everyone(reader: StateReader) -> dict[Key, int]:
-    """All ids, as touched: after a change of the program every segment is looked at again."""
-    return {key: NEVER_US for key, _ in reader.scan("ids")}
+def everyone(reader: StateReader, since_us: int) -> dict[bytes, bytes | None]:
+    """All ids, as rows of `touched`: a program that was applied at a moment may turn every segment
+    from then on, and turns none before."""
+    return {key: pack_time(since_us) for key, _ in reader.scan("ids")}
 
 
 def _control(batch: Batch, control: Control, erasure_key: bytes | None) -> None:

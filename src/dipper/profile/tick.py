@@ -90,10 +90,11 @@ def tick(
 
 
 def passed_over(reader: StateReader, now_us: int) -> Ticked:
-    """A tick that is quarantined: time goes on, and nobody is looked at.
+    """A tick at which time goes on and nobody is looked at: it is quarantined, or of a rebuild.
 
     Whoever waited for it waits no longer, else the next tick would meet the same subjects and break
-    over them again: they are looked at with their next event or timer.
+    over them again: they are looked at with their next event or timer. (After a rebuild everybody
+    is looked at.)
     """
     timers = reader.scan("timers", b"", (now_us + 1).to_bytes(8, "big"))
     changes: Changed = {

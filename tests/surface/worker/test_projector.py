@@ -74,6 +74,69 @@ def test_another_layout_rebuilds_the_state(bench: Any) -> None:
     assert found["equal"], found
 
 
+SEGMENT = """
+---
+kind: segment
+name: {name}
+title: {{zh: 客群, en: segment}}
+owners: {{business: retail, technical: data-platform, managing: retail-head}}
+purposes: [personalised_service]
+where: {where}
+"""
+PAYERS = SEGMENT.format(name="payers", where="tag.bills_paid_30d >= 1")
+SPENDERS = SEGMENT.format(name="spenders", where="tag.paid_60d >= 200")
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+@pytest.mark.parametrize("specs", [PAYERS, PAYERS + SUM_60D + SPENDERS])
+def test_what_a_new_program_turns_is_announced_once_as_of_its_apply(
+    make_bench: Callable[..., Any], partitions: int, specs: str
+) -> None:
+    """With another layout of records or the same: nothing at past times, all at the next tick."""
+    bench = make_bench(partitions)
+    paid_us = bench.now_us
+    bench.bills("A", 3)
+    bench.bills("B", 1)
+    bench.settle(bench.worker())
+    assert turns_of(bench, "A") == [("segment_entered", paid_us)]
+    bench.now_us += DAY_US
+    applied_us = bench.now_us
+    bench.add_spec(specs)
+    bench.apply()
+    bench.settle(bench.worker())
+    bench.now_us += DAY_US
+    bench.settle(bench.worker())
+    new = [("segment_entered", applied_us)] * (2 if "spenders" in specs else 1)
+    assert turns_of(bench, "A") == [("segment_entered", paid_us), *new]
+    assert turns_of(bench, "B") == [("segment_entered", applied_us)]
+    # Time goes on for what was announced: all leave when the window has slid past.
+    bench.now_us = paid_us + 61 * DAY_US
+    bench.settle(bench.worker())
+    left = [at_us for name, at_us in turns_of(bench, "B") if name == "segment_left"]
+    assert left == [paid_us + 30 * DAY_US]
+    found = replay(bench.workspace)
+    assert found["equal"], found
+
+
+def test_a_segment_that_a_new_program_defines_otherwise_is_left_as_of_its_apply(
+    bench: Any,
+) -> None:
+    """What was announced under the old rule is known after a rebuild from the log alone."""
+    bench.bills("A", 3)
+    bench.settle(bench.worker())
+    bench.now_us += DAY_US
+    path = bench.workspace.specs / "starter.yml"
+    text = path.read_text("utf-8")
+    assert "tag.bills_paid_30d >= 3" in text
+    path.write_text(text.replace("tag.bills_paid_30d >= 3", "tag.bills_paid_30d >= 4"), "utf-8")
+    bench.add_spec(SUM_60D)
+    bench.apply()
+    applied_us = bench.now_us
+    bench.settle(bench.worker())
+    assert turns_of(bench, "A")[1:] == [("segment_left", applied_us)]
+    assert replay(bench.workspace)["equal"]
+
+
 def test_a_rebuild_keeps_the_lake_whole(bench: Any) -> None:
     """Records that the lake had not yet when the rebuild began are in it afterwards, once each."""
     worker = bench.worker()

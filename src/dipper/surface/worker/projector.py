@@ -4,7 +4,8 @@ The state and its position change in one transaction, so every record is project
 program in force is itself projected (`meta/current`). When a new program lays records out
 differently, the state is cleared and projected again under the new program, from the first record
 up to the one that applied it, so that a replay does the same at the same place; what was announced
-stays announced, because the announcements are records of the log.
+stays announced, because the announcements are records of the log. Whether it came to that or not,
+what the new program turns is announced at the next tick, as of the moment at which it was applied.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from dipper.profile.project import (
     Projected,
     everyone,
     last_tick,
-    pack_time,
     project,
     runs,
 )
@@ -251,12 +251,11 @@ class Projector:
             layout = view.get("meta", LAYOUT)
             is_other = layout is not None and layout.decode() != served.tag_table.layout
             was_blind = view.get("meta", BLIND) is not None
-            touched = {} if is_other else everyone(view)
+            touched = {} if is_other else everyone(view, self._applied_us)
         if is_other or was_blind:
             self._rebuild(served, position)
             return True
-        packed: dict[bytes, bytes | None] = {key: pack_time(us) for key, us in touched.items()}
-        self._write({"meta": meta, "touched": packed}, position)
+        self._write({"meta": meta, "touched": touched}, position)
         self.touched_waiting += len(touched)
         return False
 
@@ -283,9 +282,8 @@ class Projector:
             return
         self._forced = None
         with self._state.read() as view:
-            touched = everyone(view)
-        packed: dict[bytes, bytes | None] = {key: pack_time(us) for key, us in touched.items()}
-        self._write({"touched": packed, "meta": {REBUILDING: None}}, {})
+            touched = everyone(view, self._applied_us)
+        self._write({"touched": touched, "meta": {REBUILDING: None}}, {})
         self.touched_waiting += len(touched)
 
     # --- ticks ------------------------------------------------------------------------------
@@ -317,11 +315,13 @@ class Projector:
         positions = {p: offset + 1 for p, offset in places}
         changes: dict[str, dict[bytes, bytes | None]] = {}
         if served is not None:
-            # A tick stands in every partition: quarantined in one, it is passed over in all.
-            ticked = self._tick(served, now_us, self.quarantined.isdisjoint(places))
+            # A tick stands in every partition: quarantined in one, it is passed over in all. In a
+            # rebuild, what was announced is in the log, and what was not stays unsaid.
+            is_sound = self.quarantined.isdisjoint(places) and not self.is_rebuilding
+            ticked = self._tick(served, now_us, is_sound)
             changes = ticked.changes
             missing = self._missing(ticked.announcements, positions)
-            if missing and not self.is_rebuilding:
+            if missing:
                 self._announce(missing)
         meta = changes.setdefault("meta", {})
         if is_virtual:
