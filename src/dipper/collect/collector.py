@@ -129,18 +129,8 @@ class Collector:
             laned = self._laned(desk, body, route is not None, received_us)
         if laned is None:
             return self.collect(source, desk.dialect.read(body, route).batch, received_us)
-        if laned.is_complete and self._partitions == 1 and not self.erasures.is_needed:
-            payloads = cast(list[bytes], laned.payloads)
-            good = Good(
-                payloads,
-                laned.keys,
-                laned.originals_us,
-                laned.contents,
-                laned.earliest_us,
-                laned.latest_us,
-            )
-            admitted = self.admission.admit(source.name, good, (), 0, received_us)
-            return Collected(admitted.entries, admitted.counts, {}, False)
+        if self._is_settled(laned):
+            return self._settled(source, laned, received_us)
         judged = desk.judging.run(
             len(laned.payloads),
             lambda place: desk.dialect.read_event(laned.raw(place), route),
@@ -161,6 +151,8 @@ class Collector:
         if not any(item.__class__ is Unreadable for item in items):
             body = _ENCODER.encode(_Items(cast(Sequence[Incoming], items), batch.sent))
             laned = self._laned(desk, body, False, received_us)
+            if laned is not None and self._is_settled(laned):
+                return self._settled(source, laned, received_us)
         judged = desk.judging.run(
             len(items), items.__getitem__, batch.raw, laned, batch.sent, received_us
         )
@@ -207,6 +199,22 @@ class Collector:
         dialect = desk.dialect
         return desk.lane.run(body, is_single, received_us, dialect.BATCH_MAX, dialect.EVENT_MAX)
 
+    def _is_settled(self, laned: Laned) -> bool:
+        """Whether the lane has taken all, and nobody asks whose the events are."""
+        return laned.is_complete and self._partitions == 1 and not self.erasures.is_needed
+
+    def _settled(self, source: Source, laned: Laned, received_us: int) -> Collected:
+        good = Good(
+            cast(list[bytes], laned.payloads),
+            laned.keys,
+            laned.originals_us,
+            laned.contents,
+            laned.earliest_us,
+            laned.latest_us,
+        )
+        admitted = self.admission.admit(source.name, good, (), 0, received_us)
+        return Collected(admitted.entries, admitted.counts, {}, False)
+
     def _finish(self, source: Source, judged: Judged, received_us: int) -> Collected:
         """Admit what is ours, and hand over the rest."""
         consents = bool(judged.consents)
@@ -241,6 +249,7 @@ class Collector:
                 entry = Entry(RecordKind.FAILED, _ENCODER.encode(record))
                 foreign.setdefault(home, []).append(entry)
         return judged.part(places, failed), foreign
+
 
 def _too_many(batch: Batch, batch_max: int) -> list[Incoming | Unreadable]:
     """The items of a batch; those beyond the maximum can no longer be accepted."""
