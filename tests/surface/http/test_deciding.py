@@ -219,6 +219,14 @@ def test_a_request_id_gives_the_same_answer(bank: Bank) -> None:
     assert other["subject"] != first["subject"]
 
 
+def test_a_request_that_comes_twice_at_once_is_decided_once(bank: Bank) -> None:
+    """A client that does not wait for its first try gets the same decision."""
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: bank.decide("tina", request_id="burst"), range(8)))
+    assert len({reply["decision_id"] for reply in replies}) == 1
+    assert all(reply == replies[0] for reply in replies)
+
+
 @pytest.mark.parametrize(
     ("authorization", "status", "code"),
     [("app", 403, "forbidden"), ("Basic d3Jvbmc6", 401, "unauthenticated"),
@@ -431,3 +439,25 @@ def test_a_bad_body_is_a_problem(bank: Bank, body: bytes, status: int) -> None:
     assert {"type", "title", "code", "detail"} <= problem.keys()
     assert "Traceback" not in json.dumps(problem)
     bank.decide("tina")
+
+
+def test_a_request_id_gives_the_same_answer_after_a_crash(bank: Bank) -> None:
+    """Nobody knows whether the answer got through: the resend gets it, from the trace."""
+    login, _ = bank.treated("crash")
+    asked = [f"c{number}" for number in range(3)]
+    first = [bank.decide(login, request_id=one) for one in asked]
+    bank.server.kill()
+    bank.server.start()
+    assert [again(bank, login, one) for one in asked] == first
+    assert bank.decide(login, request_id="new")["decision_id"] != first[0]["decision_id"]
+
+
+def again(bank: Bank, login: str, request_id: str) -> Any:
+    """What a client does that has heard 503: come again."""
+    body = {"placement": PLACE, "ids": {"login": login}, "request_id": request_id}
+    for _ in range(30):
+        status, reply = bank.ask("POST", "/v1/decide", body)
+        if status != 503:
+            return reply
+        time.sleep(0.3)
+    raise AssertionError("the worker did not come up")

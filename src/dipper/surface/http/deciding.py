@@ -7,10 +7,12 @@ in the event loop: together they take less than handing them to a thread would.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -20,7 +22,7 @@ from dipper.collect.dialects.reply import Reply
 from dipper.collect.sources import Sources
 from dipper.decide.outcome import outcome_event
 from dipper.decide.ranking import Published
-from dipper.decide.replay import recompute
+from dipper.decide.replay import recompute, replay_on
 from dipper.decide.request import DecideRequest, OutcomeRequest, read_decide, read_outcome
 from dipper.decide.trace import Trace, decode, encode
 from dipper.decide.waterfall import waterfall
@@ -29,7 +31,7 @@ from dipper.engine.record import EVENT_DECODER, EVENT_ENCODER, Event, RecordKind
 from dipper.kit import errors
 from dipper.kit.clock import Clock
 from dipper.kit.errors import BadInput, DipperError, Forbidden, NotFound, Unavailable
-from dipper.kit.ids import new_id, subject_id
+from dipper.kit.ids import new_id, subject_id, uuid8
 from dipper.kit.limits import CONSENT_WAIT_S, DECIDE_BODY_MAX
 from dipper.profile.identity import surviving
 from dipper.profile.subject import Subject, load_subject
@@ -65,6 +67,7 @@ class Deciding:
         partition: int,
         served: Callable[[], Served | None],
         published: Callable[[str], Published | None],
+        model: Callable[[str], Published],
         bodies: Bodies,
     ) -> None:
         self._sources = sources
@@ -79,10 +82,13 @@ class Deciding:
         self._partition = partition
         self._served = served
         self._published = published
+        self._model = model
         self._bodies = bodies
         self._random = random.SystemRandom()
         self._recent: OrderedDict[str, Event] = OrderedDict()
         self._answered: OrderedDict[str, bytes] = OrderedDict()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._began = reader.end(partition)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Answer a request of this part; False when it is another part's."""
@@ -141,11 +147,46 @@ class Deciding:
     async def _decide(self, request: DecideRequest, who: Caller, now_us: int) -> Reply:
         ids = _ids(request)
         _require_bound(who, ids, request.placement)
+        if request.request_id is None:
+            decision_id = new_id(self._clock, self._random)
+            return Reply(200, await self._decide_anew(request, who, now_us, ids, decision_id))
         # An id that a page repeats with another person's name must not give that person's answer.
         who_asks = f"{who.source.name}/{who.token is not None}"
-        answer = f"{who_asks}/{request.request_id}/{request.placement}/{sorted(ids)}"
-        if request.request_id is not None and answer in self._answered:
-            return Reply(200, self._answered[answer])
+        asked = f"{who_asks}/{request.request_id}/{request.placement}/{sorted(ids)}"
+        turn = self._turns.setdefault(asked, asyncio.Lock())
+        async with turn:
+            body = self._answered.get(asked) or await self._answered_before(asked)
+            if body is None:
+                decision_id = self._decision_of(asked, self._partition)
+                body = await self._decide_anew(request, who, now_us, ids, decision_id)
+            _keep(self._answered, asked, body)
+        return Reply(200, body)
+
+    def _decision_of(self, asked: str, partition: int) -> str:
+        """The id of the decision that a gateway makes for a request with an id of its own."""
+        text = f"{asked}/{partition}".encode()
+        return uuid8(hashlib.blake2b(text, key=self._erasure_key, digest_size=16).digest())
+
+    async def _answered_before(self, asked: str) -> bytes | None:
+        """The answer that a gateway gave to this request before, replayed from its trace."""
+        if self._began:
+            # What stood in the log when we started may not be projected yet.
+            await self._await(Position(self._partition, self._began - 1))
+        for partition in range(self._reader.partitions()):
+            decision_id = self._decision_of(asked, partition)
+            with self._state.read() as view:
+                stored = view.get("decisions", decision_id.encode())
+            if stored is not None:
+                trace = decode(bytes(self._event_of(decision_id).properties))
+                published = self._model(trace.model) if trace.model else None
+                decided = replay_on(self._versions_of(trace).decider, trace, published)
+                position = _POSITION.decode(stored)[:2]
+                return _ENCODER.encode(msgspec.structs.replace(decided.reply, position=position))
+        return None
+
+    async def _decide_anew(
+        self, request: DecideRequest, who: Caller, now_us: int, ids: list[str], decision_id: str
+    ) -> bytes:
         served = self._served()
         if served is None:
             raise Unavailable("no program is applied yet.", hint="dipper apply")
@@ -155,7 +196,6 @@ class Deciding:
         with self._state.read() as view:
             subject = load_subject(view, served.tag_table, ids, now_us, self._erasure_key)
         _require_own(who, subject)
-        decision_id = new_id(self._clock, self._random)
         decided = served.decider.decide(
             request,
             subject,
@@ -184,10 +224,7 @@ class Deciding:
         offset = await self._appends.append([entry], now_us, reserve=True)
         _keep(self._recent, decision_id, event)
         reply = msgspec.structs.replace(decided.reply, position=(self._partition, offset))
-        body = _ENCODER.encode(reply)
-        if request.request_id is not None:
-            _keep(self._answered, answer, body)
-        return Reply(200, body)
+        return _ENCODER.encode(reply)
 
     def forget(self) -> None:
         """Keep no decision in memory any longer: somebody was erased."""

@@ -184,6 +184,7 @@ class Gateway:
             partition=partition,
             served=self.following.served,
             published=self.following.published,
+            model=self.following.model,
             bodies=bodies,
         )
         self.following.apply()
