@@ -30,7 +30,7 @@ class Appends:
         self.mark = Mark()
         """How far the log is known to be on disk."""
         self._writer = writer
-        self._pending: set[Future[int]] = set()
+        self._pending: set[asyncio.Future[int]] = set()
         self._ended: deque[tuple[asyncio.Future[int], Future[int]]] = deque()
         self._is_woken = False
 
@@ -48,23 +48,27 @@ class Appends:
         Raises Unavailable, and then none of the entries counts as known.
         """
         originals = list(self._pending) if has_duplicates else ()
+        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._pending.add(waiter)
         self.in_hand.take(entries)
         try:
-            future = self._writer.append(entries, received_us, reserve=reserve)
-            self._pending.add(future)
-            try:
-                first = await self._end_of(future)
-            finally:
-                self._pending.discard(future)
+            # What else this turn of the loop makes goes into the same group: a sync for each would
+            # cost more than the group, and its thread would ask for the interpreter in between.
+            await asyncio.sleep(0)
+            self._hand_over(waiter, entries, received_us, reserve)
+            first = await waiter
         except Exception:
             self.admission.undo(entries)
             raise
+        finally:
+            self._pending.discard(waiter)
+            waiter.cancel()  # Where this call was cut off, a copy must not wait for it.
         if entries:
             self.mark = max(self.mark, Mark(first + len(entries), received_us))
         self.in_hand.settle(entries)
         if originals:
-            await asyncio.wait([self._end_of(original) for original in originals])
-            if any(original.exception() for original in originals):
+            await asyncio.wait(originals)
+            if any(original.cancelled() or original.exception() for original in originals):
                 raise Unavailable("the original of a duplicate could not be stored")
         return first
 
@@ -78,17 +82,21 @@ class Appends:
             while self.in_hand.has_any_of(first):
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
-    def _end_of(self, future: Future[int]) -> asyncio.Future[int]:
-        """The future's outcome in the event loop. One wake-up serves a whole group of appends."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[int] = loop.create_future()
-        future.add_done_callback(partial(self._note, loop, waiter))
-        return waiter
+    def _hand_over(
+        self, waiter: asyncio.Future[int], entries: Sequence[Entry], received_us: int, reserve: bool
+    ) -> None:
+        """Let the writer append; the waiter hears its outcome in the event loop."""
+        try:
+            future = self._writer.append(entries, received_us, reserve=reserve)
+        except Exception as error:
+            waiter.set_exception(error)
+            return
+        future.add_done_callback(partial(self._note, asyncio.get_running_loop(), waiter))
 
     def _note(
         self, loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[int], future: Future[int]
     ) -> None:
-        """Called in the log writer's thread."""
+        """Called in the log writer's thread. One wake-up serves a whole group of appends."""
         self._ended.append((waiter, future))
         if not self._is_woken:
             self._is_woken = True
