@@ -1,0 +1,110 @@
+"""Appends: what one turn of the event loop makes is one group, and fails as one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+import pytest
+
+from dipper.collect.admission import Admission
+from dipper.collect.duplicates import Duplicates
+from dipper.collect.erasures import Erasures
+from dipper.engine.ports import Entry
+from dipper.engine.record import RecordKind
+from dipper.kit.errors import Unavailable
+from dipper.surface.http.appends import Appends
+
+ENTRY = Entry(RecordKind.CONTROL, b'{"type":"tick","time_us":1}')
+
+
+class Held:
+    """A log writer that tells the fate of its appends when it is asked to."""
+
+    partition = 0
+
+    def __init__(self) -> None:
+        self.futures: list[Future[int]] = []
+        self.made_before: list[int] = []
+        self.made = 0
+
+    def append(
+        self, entries: Sequence[Entry], received_us: int, *, reserve: bool = False
+    ) -> Future[int]:
+        self.futures.append(Future())
+        self.made_before.append(self.made)
+        return self.futures[-1]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def appends_to(writer: Held) -> Appends:
+    """Appends with an empty index of duplicates."""
+    return Appends(writer, Admission(Duplicates(), Erasures(None)))
+
+
+async def handed_over(writer: Held, count: int) -> None:
+    """Wait until the writer has so many appends."""
+    async with asyncio.timeout(10):
+        while len(writer.futures) < count:
+            await asyncio.sleep(0)
+
+
+def test_the_writer_hears_of_appends_when_the_turn_has_made_all_of_them() -> None:
+    """Ten requests that are ready together wake the writer's thread once, not ten times."""
+    writer = Held()
+    appends = appends_to(writer)
+
+    async def answer() -> int:
+        writer.made += 1
+        return await appends.append([ENTRY], 1)
+
+    async def run() -> list[int]:
+        answers = asyncio.gather(*(answer() for _ in range(10)))
+        await handed_over(writer, 10)
+        for offset, future in enumerate(writer.futures):
+            future.set_result(offset)
+        return await answers
+
+    assert asyncio.run(run()) == list(range(10))
+    assert writer.made_before == [10] * 10
+
+
+def test_a_copy_of_the_same_turn_fails_with_its_original() -> None:
+    """A copy that comes in the turn of its original is not acknowledged when that is lost."""
+    writer = Held()
+    appends = appends_to(writer)
+
+    async def run() -> list[int | BaseException]:
+        original = asyncio.create_task(appends.append([ENTRY], 1))
+        copy = asyncio.create_task(appends.append([], 1, has_duplicates=True))
+        await handed_over(writer, 2)
+        writer.futures[1].set_result(0)
+        writer.futures[0].set_exception(Unavailable("the disk is gone"))
+        return await asyncio.gather(original, copy, return_exceptions=True)
+
+    lost, refused = asyncio.run(run())
+    assert isinstance(lost, Unavailable)
+    with pytest.raises(Unavailable, match="the original of a duplicate"):
+        raise refused
+
+
+def test_a_copy_does_not_wait_for_an_original_that_was_cut_off() -> None:
+    """A copy whose original was cut off before the writer heard of it is refused, and ends."""
+    writer = Held()
+    appends = appends_to(writer)
+
+    async def run() -> None:
+        original = asyncio.create_task(appends.append([ENTRY], 1))
+        copy = asyncio.create_task(appends.append([], 1, has_duplicates=True))
+        await asyncio.sleep(0)
+        original.cancel()
+        await handed_over(writer, 1)
+        writer.futures[0].set_result(0)
+        async with asyncio.timeout(10):
+            await copy
+
+    with pytest.raises(Unavailable, match="the original of a duplicate"):
+        asyncio.run(run())
