@@ -27,7 +27,7 @@ from dipper.surface.demo.population import Organisations, Persons
 LIVE_DAYS = 2
 STEP_US = 30 * MINUTE_US
 STEPS = LIVE_DAYS * DAY_US // STEP_US
-WITHDRAWN_A_DAY = 0.002
+WITHDRAWN_A_DAY = 0.001
 """Of those who had agreed to marketing."""
 
 PLACEMENT_AFTER = {

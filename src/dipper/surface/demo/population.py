@@ -27,7 +27,7 @@ PROFILE_SHARE_IDLE = 0.3
 SERVICE_CONSENT_SHARE = 0.93
 MARKETING_CONSENT_SHARE = 0.85
 HEALTH_CONSENT_SHARE = 0.45
-WITHDRAWN_SHARE = 0.06
+WITHDRAWN_SHARE = 0.03
 """Of those who agreed to a purpose before: to marketing and health among all who agreed to
 personalised service; withdrawn of those who agreed to marketing."""
 WITHDRAWN_DAYS_MAX = 80

@@ -45,7 +45,7 @@ from dipper.surface.demo.report_page import report_text, write_report
 from dipper.surface.demo.server import DemoServer
 
 KILL_STEP = STEPS * 3 // 4
-LIVE_FACTOR = 2.8
+LIVE_FACTOR = 2.95
 PROJECTED_S = 60.0
 
 
