@@ -6,7 +6,6 @@ Ids that we receive are texts `idtype:value`; `normalise` brings the writings of
 from __future__ import annotations
 
 import unicodedata
-import uuid
 
 from dipper.kit.clock import Clock
 
@@ -19,7 +18,7 @@ def uuid7(now_us: int, random_bytes: bytes) -> str:
     raw = bytearray(milliseconds.to_bytes(6, "big") + random_bytes[:10])
     raw[6] = 0x70 | (raw[6] & 0x0F)
     raw[8] = 0x80 | (raw[8] & 0x3F)
-    return str(uuid.UUID(bytes=bytes(raw)))
+    return _written(raw)
 
 
 def uuid8(digest: bytes) -> str:
@@ -27,7 +26,13 @@ def uuid8(digest: bytes) -> str:
     raw = bytearray(digest)
     raw[6] = 0x80 | (raw[6] & 0x0F)
     raw[8] = 0x80 | (raw[8] & 0x3F)
-    return str(uuid.UUID(bytes=bytes(raw)))
+    return _written(raw)
+
+
+def _written(raw: bytearray) -> str:
+    """16 bytes as RFC 9562 writes them. (uuid.UUID takes three times as long, in each decision.)"""
+    digits = raw.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def new_id(clock: Clock, random: object) -> str:
