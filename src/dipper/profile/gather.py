@@ -100,6 +100,8 @@ class Gathered(NamedTuple):
 
     def holdings(self, lines: Mapping[str, str]) -> tuple[Holding, ...]:
         """What it holds now; `lines` maps product to product line."""
+        if len(self.facts) == 1:
+            return held(self.facts[0].accounts, lines)
         return held(merged(facts.accounts for facts in self.facts), lines)
 
     def consents(self) -> Mapping[str, Consent]:

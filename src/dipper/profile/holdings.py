@@ -97,8 +97,10 @@ def held(words: Words, lines: Mapping[str, str]) -> tuple[Holding, ...]:
         said = words[account_of_product]
         product, _, account = account_of_product.partition("\n")
         opened, closed, recorded = said.get(OPENED), said.get(CLOSED), said.get(RECORDED)
-        living = [word for word in (opened, recorded) if word is not None]
-        last = max(living, key=_sortable, default=None)
+        if opened is None or recorded is None:
+            last = opened or recorded
+        else:
+            last = max(opened, recorded, key=_sortable)
         if last is None or (closed is not None and closed[:3] >= last[:3]):
             continue
         if recorded is last and recorded.status in ENDED:
