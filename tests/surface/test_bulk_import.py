@@ -163,6 +163,24 @@ def test_a_file_does_not_bring_an_erased_person_back(
                 assert not any(b"customer_no:CA" in record.payload for record in records)
 
 
+def test_a_file_of_consents_lifts_no_erasure(
+    workspace: Workspace, mapping: Map, tmp_path: Path
+) -> None:
+    """Old consents say nothing new: only the bank's server, as it happens, brings a person back."""
+    run(workspace, rows(tmp_path, "a.csv", "AB"), mapping)
+    erase(Workspace(workspace.folder), "customer_no:CA", system_clock)
+    path = tmp_path / "consents.csv"
+    lines = [f"C{one},2026-10-01T00:00:00Z,personalised_service,1" for one in "AB"]
+    path.write_text("\n".join(["who,at,purpose,version", *lines]) + "\n", encoding="utf-8")
+    text = MAP.replace("bill_paid", "consent_given")
+    text = text.replace(
+        "amount_fen: {column: fen, type: int}",
+        "purpose: {column: purpose}, notice_version: {column: version}",
+    )
+    (tmp_path / "consents.yml").write_text(text, encoding="utf-8")
+    assert run(workspace, path, load_map(tmp_path / "consents.yml")) == Counts(1, 0, 0, 1)
+
+
 def test_without_a_program_nothing_is_imported(tmp_path: Path) -> None:
     """Nobody knows yet what the rows mean; the command that applies is named."""
     init_workspace(tmp_path / "bank", random_bytes=os.urandom)

@@ -170,13 +170,14 @@ class Judge:
         token: Token | None,
     ) -> dict[str, str]:
         """The ids that keep the event; none where it is an erased subject's. A new consent from the
-        bank's own server ends the refusal."""
+        bank's own server ends the refusal, a file of old ones does not."""
         source, other = self.rules.source, given.get("other_id")
         if isinstance(other, str) and self.erasures.holds({"other_id": other}):
             return {}
         if not self.erasures.holds(subjects):
             return subjects
-        if plan.name == "consent_given" and source.trust in ("server", "core"):
+        is_believed = source.trust in ("server", "core")
+        if plan.name == "consent_given" and is_believed and self.erasures.can_lift:
             return subjects
         return self.erasures.left(subjects, plan.subjects, claims(source, subjects, token))
 
