@@ -6,8 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import msgspec
 import pytest
+
+from dipper.app.workspace import Workspace
+from dipper.engine.record import Control, RecordKind
 
 # A seed that nobody chose: the commit's, where the caller gives it.
 SEED = int(os.environ.get("DIPPER_SEED", "0"), 16) % 2**31 or int.from_bytes(os.urandom(3), "big")
@@ -15,9 +20,14 @@ SIZE = ("--persons", "600", "--organisations", "60", "--decisions", "600")
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run takes place."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def report(folder: Path) -> dict[str, object]:
     """The report of one small run."""
-    folder = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-m", "dipper.surface.cli.main", "demo", "--folder", str(folder)]
     done = subprocess.run(
         [*command, *SIZE, "--seed", str(SEED)],
@@ -67,3 +77,17 @@ def test_gates_have_held_something_back(report: dict[str, object]) -> None:
     assert {"suitable", "consent", "applicable"} <= {
         name for name, count in denials.items() if count
     }
+
+
+def test_only_the_virtual_clock_ticks(report: dict[str, object], folder: Path) -> None:
+    """A tick by the machine's clock would stand at the end of the live days, and silence them."""
+    workspace = Workspace(folder / "bank")
+    with workspace.log.reader() as reader:
+        controls = [
+            msgspec.json.decode(record.payload, type=Control).type
+            for records in reader.read_batches(0, 0)
+            for record in records
+            if record.kind == RecordKind.CONTROL
+        ]
+    assert "tick" not in controls
+    assert controls.count("clock") == 1 + 96

@@ -26,7 +26,7 @@ from dipper.engine.record import EVENT_ENCODER, Control, RecordKind
 from dipper.kit.clock import DAY_US, MINUTE_US, system_clock
 from dipper.kit.errors import Unavailable
 from dipper.measure.history import Period
-from dipper.surface.append import ThroughGateways, append_everywhere
+from dipper.surface.append import AsWriter, ThroughGateways, append_everywhere
 from dipper.surface.beside import Beside
 from dipper.surface.cli.output import progress
 from dipper.surface.demo.bank import import_history, make_bank, make_workspace
@@ -75,6 +75,7 @@ def run_demo(folder: Path, seed: int | None, size: DemoSize) -> int:
     )
     workspace = Workspace(workspace.folder)  # The import has closed its state.
     bank = make_bank(workspace, persons, visitors, organisations, seed)
+    start_clock(workspace, live_start_us)
     server = DemoServer(workspace.folder, folder / "server.log")
     with (
         closing(Beside("dipper.surface.replaying", workspace.folder)) as replaying,
@@ -107,6 +108,22 @@ def run_demo(folder: Path, seed: int | None, size: DemoSize) -> int:
     return 0
 
 
+def start_clock(workspace: Workspace, now_us: int) -> None:
+    """Set the virtual clock before a server starts: until then a worker ticks by the machine's
+    clock, and no tick of the live days could fire behind that."""
+    to = AsWriter(workspace, system_clock)
+    try:
+        append_everywhere(to, workspace.settings.storage.partitions, [clock_record(now_us)])
+    finally:
+        to.close()
+
+
+def clock_record(now_us: int) -> Entry:
+    """The record that moves the virtual clock."""
+    control = Control(type="clock", time_us=now_us, body={"now_us": now_us})
+    return Entry(RecordKind.CONTROL, EVENT_ENCODER.encode(control))
+
+
 def say(text: str) -> None:
     """One line for whoever watches."""
     print(text, file=sys.stderr, flush=True)
@@ -133,6 +150,7 @@ async def live(
     for kind, subjects in (("person", bank.persons), ("organisation", bank.organisations)):
         driver.expect(plan_openings(subjects, kind, serves, live_start_us, random))
     time_keeper = TimeKeeper(workspace)
+    await asyncio.to_thread(time_keeper.wait_projected)
     reader = workspace.log.reader()
     first = {p: reader.end(p) for p in range(reader.partitions())}
     counts: dict[str, Any] = {"first_offsets": first, "recovered": False}
@@ -169,9 +187,7 @@ class TimeKeeper:
 
     def advance(self, now_us: int) -> None:
         """Append a clock record to every partition and wait until its tick was fired."""
-        control = Control(type="clock", time_us=now_us, body={"now_us": now_us})
-        entry = Entry(RecordKind.CONTROL, EVENT_ENCODER.encode(control))
-        append_everywhere(self._to, self._partitions, [entry])
+        append_everywhere(self._to, self._partitions, [clock_record(now_us)])
         self.wait_projected()
 
     def wait_projected(self) -> None:
