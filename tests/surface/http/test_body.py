@@ -40,6 +40,7 @@ def test_many_members_count_together() -> None:
         b"\x1f\x8b" + b"x" * 50,
         gzip.compress(b"x")[:-8] + b"\x00" * 8,
     ],
+    ids=["cut", "longer", "no gzip", "wrong sum"],
 )
 def test_broken_gzip_is_said_to_be_broken(body: bytes) -> None:
     """Cut, followed by something else, or with a wrong checksum."""
