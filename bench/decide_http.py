@@ -27,7 +27,6 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -45,12 +44,12 @@ from dipper.decide.arbitration import compile_decider
 from dipper.decide.trace import decode
 from dipper.engine.embedded.log_format import RECORD_OVERHEAD_BYTES
 from dipper.engine.ports import Entry
-from dipper.engine.record import EVENT_DECODER, EVENT_ENCODER, Control, Event, RecordKind
-from dipper.kit.clock import DAY_US, HOUR_US, system_clock
+from dipper.engine.record import EVENT_DECODER, EVENT_ENCODER, Control, RecordKind
+from dipper.kit.clock import system_clock
 from dipper.kit.hashing import hash128
 from dipper.surface.kernels import keep_kernels_in
 from parts.load import closed_loop, poisson, run
-from parts.offers import ITEMS, Person, Rule, model_of, people, program_of, rules
+from parts.offers import Rule, customer, history, model_of, people, program_of, rules
 from parts.serving import (
     CLIENT_CORE,
     FloorLog,
@@ -64,59 +63,12 @@ from parts.serving import (
 from parts.serving import run as run_server
 
 WHICH = ("ours", "floor")
-SEEN = 60
 SAMPLE = 200
 POISSON_CONNECTIONS = 64
 WARM_S = 1.0
 
 
 # --- the workspace --------------------------------------------------------------------------
-
-
-def customer(number: int) -> str:
-    """The customer number of a person."""
-    return f"C{number:08}"
-
-
-def history(person: Person, number: int, offers: list[Rule], now_us: int) -> Iterator[Entry]:
-    """What the log has of a person: all that decisions read, as its sources sent it."""
-    draw = Random(number)
-    count = 0
-
-    def event(name: str, trust: Any, ago_us: int, **properties: Any) -> Entry:
-        nonlocal count
-        count += 1
-        made = Event(
-            event=name,
-            message_id=f"{number}-{count}",
-            source=trust,
-            trust=trust,
-            time_us=now_us - ago_us,
-            received_us=now_us,
-            subjects={"person": f"customer_no:{customer(number)}"},
-            type="identify" if name == "identify" else "track",
-            properties=msgspec.Raw(msgspec.json.encode(properties)),
-        )
-        return Entry(RecordKind.EVENT, EVENT_ENCODER.encode(made))
-
-    yield event("identify", "server", 90 * DAY_US, age=person.traits["age"])
-    if person.consents["marketing"].given:
-        yield event(
-            "consent_given", "server", 90 * DAY_US, purpose="marketing", notice_version="v1"
-        )
-    if person.assessment is not None:
-        level, until = person.assessment.level, "2100-01-01"
-        yield event("assessment_recorded", "core", 90 * DAY_US, risk_level=level, valid_until=until)
-    for holding in person.holdings:
-        yield event("product_opened", "core", 80 * DAY_US, product=holding.product, account="1")
-    for shown in range(person.caps["week"]):
-        offer = draw.choice(offers).name
-        yield event(
-            "offer_shown", "server", (1 + shown) * DAY_US, decision_id=f"d{count}", offer=offer
-        )
-    for _ in range(SEEN):
-        ago_us = HOUR_US + draw.randrange(85 * DAY_US)
-        yield event("seen", "server", ago_us, item=draw.randrange(ITEMS))
 
 
 def fill(folder: Path, offers: list[Rule], persons: int) -> None:

@@ -7,15 +7,19 @@ gates, caps by week and by line, tags and segments that the conditions read.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from dipper.decide.arbitration import Decider
 from dipper.decide.rank.model import Model
 from dipper.decide.ranking import Published
+from dipper.engine.ports import Entry
+from dipper.engine.record import EVENT_ENCODER, Event, RecordKind
+from dipper.kit.clock import DAY_US, HOUR_US
 from dipper.profile.assessments import Assessment
 from dipper.profile.consents import ConsentState
 from dipper.profile.holdings import Holding
@@ -27,6 +31,7 @@ NOW_US = 1_795_000_000_000_000
 TAGS = 40
 SEGMENTS = 20
 ITEMS = 8
+SEEN = 60
 WINDOWS = ("7d", "30d", "90d")
 LINES = ("deposit", "wealth", "fund", "insurance", "loan")
 
@@ -183,3 +188,49 @@ def model_of(decider: Decider, offers: list[Rule]) -> Published:
     known = tuple(rule.name for rule in offers)
     data = Model(names, known, weights, counts, 0.2).to_bytes()
     return Published.from_bytes(data)
+
+
+def customer(number: int) -> str:
+    """The customer number of a person."""
+    return f"C{number:08}"
+
+
+def history(person: Person, number: int, offers: list[Rule], now_us: int) -> Iterator[Entry]:
+    """What the log has of a person: all that decisions read, as its sources sent it."""
+    draw = random.Random(number)
+    count = 0
+
+    def event(name: str, trust: Any, ago_us: int, **properties: Any) -> Entry:
+        nonlocal count
+        count += 1
+        made = Event(
+            event=name,
+            message_id=f"{number}-{count}",
+            source=trust,
+            trust=trust,
+            time_us=now_us - ago_us,
+            received_us=now_us,
+            subjects={"person": f"customer_no:{customer(number)}"},
+            type="identify" if name == "identify" else "track",
+            properties=msgspec.Raw(msgspec.json.encode(properties)),
+        )
+        return Entry(RecordKind.EVENT, EVENT_ENCODER.encode(made))
+
+    yield event("identify", "server", 90 * DAY_US, age=person.traits["age"])
+    if person.consents["marketing"].given:
+        yield event(
+            "consent_given", "server", 90 * DAY_US, purpose="marketing", notice_version="v1"
+        )
+    if person.assessment is not None:
+        level, until = person.assessment.level, "2100-01-01"
+        yield event("assessment_recorded", "core", 90 * DAY_US, risk_level=level, valid_until=until)
+    for holding in person.holdings:
+        yield event("product_opened", "core", 80 * DAY_US, product=holding.product, account="1")
+    for shown in range(person.caps["week"]):
+        offer = draw.choice(offers).name
+        yield event(
+            "offer_shown", "server", (1 + shown) * DAY_US, decision_id=f"d{count}", offer=offer
+        )
+    for _ in range(SEEN):
+        ago_us = HOUR_US + draw.randrange(85 * DAY_US)
+        yield event("seen", "server", ago_us, item=draw.randrange(ITEMS))
