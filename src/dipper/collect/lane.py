@@ -56,7 +56,9 @@ class Kernel:
         return self._is_warm
 
     def warm(self) -> None:
-        """Compile it now, or load it from the cache."""
+        """Compile it now, or load it from the cache; waits for a thread that is at it."""
+        if self._is_warm:
+            return
         body = b'{"batch":[]}'
         tables = tables_of(_NOBODY, "", {}, np.zeros(2, np.uint64))
         run(padded(body), len(body), False, 0, 0, *tables, *_room(1, 1_024))

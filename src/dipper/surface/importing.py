@@ -32,6 +32,8 @@ from dipper.kit.errors import BadInput, did_you_mean
 
 ROWS_AT_ONCE = 2_000
 """Rows judged as one request: below the batch limit of every dialect."""
+UNCOMPILED_ROWS = 20_000
+"""So many rows are judged while kernels compile; more are worth waiting for them."""
 
 _ENCODE = msgspec.json.Encoder().encode
 _TYPES = frozenset({"identify", "group", "alias"})
@@ -66,6 +68,8 @@ class Judging:
             erasures=erasures,
         )
 
+        self._judged = 0
+
     def source(self, name: str) -> Source:
         """A declared source. Raises BadInput with the closest name."""
         if name not in self._sources:
@@ -79,6 +83,9 @@ class Judging:
         self, source: Source, mapping: Map, found: Sequence[Row | BadRow], received_us: int
     ) -> tuple[list[Entry], Counts]:
         """Entries for the log, and the counts of these rows."""
+        self._judged += len(found)
+        if self._judged > UNCOMPILED_ROWS:
+            self._collector.warm()
         items = list(map(_Translation(source, mapping).incoming, found))
         batch = Batch(items, None, lambda place: _ENCODE(items[place]))
         collected = self._collector.collect(source, batch, received_us)
