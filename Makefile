@@ -35,7 +35,7 @@ demo: $(VENV)/installed ## run the example bank end to end: report in build/demo
 	$(BIN)/dipper demo --folder build/demo $(if $(DEMO_SEED),--seed $(DEMO_SEED),)
 
 test: $(VENV)/installed-dev ## run the tests (at most 8 minutes on 2 cores)
-	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/installed-bench ## the long ones: full fault sizes, many seeds
 	$(BIN)/python -m pytest -m long --timeout 3600
