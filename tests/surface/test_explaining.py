@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from dipper.profile import gather
 from dipper.surface.explaining import explain_offer
 
 
-def test_lower_bounds_are_named(quiet_bank: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lower_bounds_are_named(
+    quiet_bank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a person with more events than are kept it is said which tags may count too few."""
-    workspace = Workspace(quiet_bank)
+    # A copy: other tests of this process may hold the bank itself open.
+    workspace = Workspace(shutil.copytree(quiet_bank, tmp_path / "bank"))
     person, offer = "login:u000010", "autopay"
     before = explain_offer(workspace, person, offer, system_clock).sentences
     monkeypatch.setattr(gather, "RECORDS_MAX", 1)

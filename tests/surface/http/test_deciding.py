@@ -31,6 +31,7 @@ from dipper.surface.demo.bank import SOURCES, example_folder
 from dipper.surface.demo.server import DemoServer
 from dipper.surface.erasing import erase
 
+TRIES = 20
 KEY = ECKey.generate_key("P-256", {"kid": "page-1"}, private=True)
 PLACE = "bill_payment_result"
 
@@ -84,13 +85,18 @@ class Bank:
         return "Bearer " + jwt.encode(header, known | claims, KEY, algorithms=["ES256"])
 
     def send(self, event: str, person: str, source: str = "scenario_server", **fields: Any) -> None:
-        """One event of a person, acknowledged."""
+        """One event of a person, sent until it is acknowledged."""
         self._serial += 1
         message = {"type": "track", "event": event, "messageId": f"t{self._serial}",
                    "timestamp": to_iso(system_clock()), "userId": person}  # fmt: skip
-        status, reply = self.ask(
-            "POST", "/v1/batch", {"batch": [message | fields]}, self.basic(source)
-        )
+        for _ in range(TRIES):
+            status, reply = self.ask(
+                "POST", "/v1/batch", {"batch": [message | fields]}, self.basic(source)
+            )
+            if status != 503:
+                break
+            # A consent is answered so while the projection is late; every SDK sends it again.
+            time.sleep(0.2)
         assert status == 200, reply
 
     def person(self, login: str, *, is_consenting: bool = True) -> None:
