@@ -73,3 +73,10 @@ def test_the_arrangement_depends_on_the_set_alone(rows: list[list[int]], random:
         built = insert(built, matrix([one]))
     assert built.tobytes() == whole.tobytes()
     assert sorted(map(tuple, whole.tolist())) == [tuple(r) for r in whole.tolist()]
+
+
+@given(st.lists(st.tuples(*[st.integers(-2, 2)] * 7), max_size=12))
+def test_arranged_rows_are_a_sorted_set(found: list[tuple[int, ...]]) -> None:
+    """By all columns, the first one first, whatever was equal or in order before."""
+    rows = np.array(found, np.int64).reshape(-1, 7)
+    assert [tuple(row) for row in arrange(rows).tolist()] == sorted(set(found))

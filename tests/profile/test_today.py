@@ -8,7 +8,7 @@ from dipper.engine.ports import Identity
 from dipper.kit.hashing import hash128
 from dipper.profile.gather import read_stored
 from dipper.profile.identity import Ownership, claim_of
-from dipper.profile.today import identity_today
+from dipper.profile.today import identity_today, key_today
 
 START = 1_790_000_000_000_000
 DAY = 86_400_000_000
@@ -18,9 +18,12 @@ DEVICE = hash128("device:d1")
 
 
 def today(bank: Any) -> Identity:
-    """The identity that the bank's state holds."""
+    """The identity that the bank's state holds; asked for one id alone it is the same."""
     with bank.state.read() as reader:
-        return identity_today(reader)
+        found = identity_today(reader)
+        for key in (LOGIN, CORE, OTHER, DEVICE, hash128("login:never seen")):
+            assert key_today(reader, key) == found.remap.get(key, key)
+        return found
 
 
 def bind(bank: Any, at_us: int, one: str, other: str, event: str = "subject_bound") -> None:

@@ -85,6 +85,14 @@ def arrange(rows: Matrix) -> Matrix:
     """The same set of rows in timeline order, each once."""
     if len(rows) < 2:
         return rows
+    # Nearly always the moments differ, and then nothing else needs to be compared.
+    moments = rows[:, TIME]
+    if (moments[1:] > moments[:-1]).all():
+        return rows
+    by_time = np.argsort(moments, kind="stable")
+    moments = moments[by_time]
+    if (moments[1:] > moments[:-1]).all():
+        return rows[by_time]
     # The last key of lexsort is the first to compare by.
     ordered = rows[np.lexsort(rows.T[::-1])]
     fresh = np.empty(len(ordered), dtype=bool)

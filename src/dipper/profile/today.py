@@ -7,14 +7,14 @@ the state applies on reading, so that history and state agree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from dipper.engine.ports import Identity, StateReader
-from dipper.profile.id_state import Facts, read_facts, read_header
-from dipper.profile.identity import Binding, Key, Ownership, component, surviving
+from dipper.profile.id_state import ALONE, Facts, read_facts, read_header
+from dipper.profile.identity import Binding, Key, Link, Ownership, component, surviving
 
 _FIRST_US, _NEVER_US = -(2**63), 2**63 - 1
 
@@ -45,6 +45,29 @@ def identity_today(reader: StateReader) -> Identity:
     return Identity(_remap(joined), pa.Table.from_pylist(owners, schema=_OWNERS))
 
 
+def key_today(reader: StateReader, start: Key) -> Key:
+    """The key of the id that names the subject of an id that is no device; its own if unknown."""
+    joined: dict[Key, Facts] = {}
+
+    def links_of(key: Key) -> Mapping[Key, Link]:
+        data = reader.view("ids", key)
+        if data is None:
+            return {}
+        header = read_header(data)
+        if header.flags & ALONE:
+            return {}
+        joined[key] = read_facts(data, header)
+        return joined[key].links
+
+    return _naming(component(start, links_of), joined, start)
+
+
+def _naming(keys: Sequence[Key], joined: Mapping[Key, Facts], otherwise: Key) -> Key:
+    """The key that names ids which are one subject."""
+    known = {joined[key].id: key for key in keys if key in joined}
+    return known[surviving(known)] if known else otherwise
+
+
 def _remap(joined: dict[Key, Facts]) -> dict[Key, Key]:
     """Today's key for each id whose own is another one."""
     remap: dict[Key, Key] = {}
@@ -54,8 +77,7 @@ def _remap(joined: dict[Key, Facts]) -> dict[Key, Key]:
             continue
         keys = component(start, lambda key: joined[key].links if key in joined else {})
         seen.update(keys)
-        known = {joined[key].id: key for key in keys if key in joined}
-        name = known[surviving(known)]
+        name = _naming(keys, joined, start)
         remap |= {key: name for key in keys if key != name}
     return remap
 

@@ -62,7 +62,7 @@ def follow(
         done = 0
         for records in _steps(projector, is_ended, STATE_RECORDS):
             with workspace.state.read() as view:
-                subjects = Subjects(view, served.tag_table)
+                subjects = Subjects(view)
                 for partition, end in projector.positions.items():
                     for events in _parts(reader, partition, reached[partition], end, failures):
                         yield rows(events, subjects.key, served.roles_of, served.property_types)

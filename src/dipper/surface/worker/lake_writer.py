@@ -18,8 +18,7 @@ from dipper.engine.ports import Position, Record, StateReader, SubjectState
 from dipper.engine.record import EVENT_DECODER, FAILED_DECODER, Event, FailedEvent, RecordKind
 from dipper.kit.clock import SECOND_US
 from dipper.kit.hashing import hash128
-from dipper.profile.gather import gather
-from dipper.profile.tags import TagTable
+from dipper.profile.today import key_today
 
 COMMIT_EVERY_US = SECOND_US
 ROWS_MAX = 100_000
@@ -84,7 +83,7 @@ class LakeWriter:
         served = self._served
         self._lake.declare(served.property_types, served.personal_properties)
         with self._state.read() as view:
-            subjects = Subjects(view, served.tag_table)
+            subjects = Subjects(view)
             table = rows(self._events, subjects.key, served.roles_of, served.property_types)
         if self._failed:
             self._failed_table.append(failed_rows(self._failed), self._reached)
@@ -109,9 +108,8 @@ class LakeWriter:
 class Subjects:
     """The subject key under which a row is clustered, as identity stands at writing."""
 
-    def __init__(self, view: StateReader, table: TagTable) -> None:
+    def __init__(self, view: StateReader) -> None:
         self._view = view
-        self._table = table
         self._known: dict[str, bytes] = {}
 
     def key(self, role: str, text: str) -> bytes:
@@ -119,8 +117,7 @@ class Subjects:
         key = self._known.get(text)
         if key is None:
             key = hash128(text)
-            found = None if role == "device" else gather(self._view, self._table, key)
-            if found is not None and len(found.keys) > 1:
-                key = found.name()[1]
+            if role != "device":
+                key = key_today(self._view, key)
             self._known[text] = key
         return key
