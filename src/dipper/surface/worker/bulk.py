@@ -7,7 +7,8 @@ few times instead of thousands; the lake takes the rows as sorted runs in one co
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 
 import pyarrow as pa
 
@@ -15,15 +16,14 @@ from dipper.app.served import Served
 from dipper.app.workspace import Workspace
 from dipper.engine.embedded.lake_failed import failed_rows
 from dipper.engine.embedded.lake_schema import rows
-from dipper.engine.ports import LogReader, Position
+from dipper.engine.ports import LogReader, Position, Record
 from dipper.engine.record import EVENT_DECODER, FAILED_DECODER, Event, FailedEvent, RecordKind
 from dipper.kit.errors import Conflict
 from dipper.surface.beside import Progress
 from dipper.surface.worker.lake_writer import Subjects
 from dipper.surface.worker.projector import Projector
 
-STATE_RECORDS = 200_000
-LAKE_RECORDS = 100_000
+AT_ONCE = 100_000
 POLL_S = 0.02
 
 
@@ -31,12 +31,12 @@ def project_all(
     projector: Projector,
     is_ended: Callable[[], bool] = lambda: True,
     progress: Progress = lambda done: None,
-    at_least: int = STATE_RECORDS,
+    at_least: int = AT_ONCE,
 ) -> int:
     """Bring the state up to a log that grows, until it `is_ended`; gives the records projected."""
     done = 0
     for records in _steps(projector, is_ended, at_least):
-        done += records
+        done += len(records)
         progress(done)
     return done
 
@@ -60,28 +60,41 @@ def follow(
 
     def tables() -> Iterator[pa.Table]:
         done = 0
-        for records in _steps(projector, is_ended, STATE_RECORDS):
+        behind = _behind(reader, dict(reached), projector.positions)
+        for records in chain(behind, _steps(projector, is_ended, AT_ONCE)):
+            new = [r for r in records if r.offset >= reached[r.partition]]
+            events = _events(new, projector.quarantined, failures)
             with workspace.state.read() as view:
-                subjects = Subjects(view)
-                for partition, end in projector.positions.items():
-                    for events in _parts(reader, partition, reached[partition], end, failures):
-                        yield rows(events, subjects.key, served.roles_of, served.property_types)
-                    reached[partition] = max(reached[partition], end)
-            done += records
+                key = Subjects(view).key
+                yield rows(events, key, served.roles_of, served.property_types)
+            for record in new:
+                reached[record.partition] = record.offset + 1
+            done += len(records)
             progress(done)
 
     lake.append_sorted(tables(), reached)
     workspace.failed_events.append(failed_rows(failures), reached)
 
 
-def _steps(projector: Projector, is_ended: Callable[[], bool], at_least: int) -> Iterator[int]:
-    """The records of each step, the first of which has none."""
-    yield 0
+def _behind(
+    reader: LogReader, reached: Mapping[int, int], ends: Mapping[int, int]
+) -> Iterator[list[Record]]:
+    """What the state has projected and the lake lacks."""
+    for partition, start in reached.items():
+        while start < ends[partition]:
+            yield (records := reader.read(partition, start, min(AT_ONCE, ends[partition] - start)))
+            start = records[-1].offset + 1
+
+
+def _steps(
+    projector: Projector, is_ended: Callable[[], bool], at_least: int
+) -> Iterator[list[Record]]:
+    """The records of each step."""
     while True:
         is_last = is_ended()
         # Large steps write each subject seldom.
         is_due = is_last or projector.lag >= at_least
-        found = len(projector.step(STATE_RECORDS).records) if is_due else 0
+        found = projector.step(AT_ONCE).records if is_due else []
         if found:
             yield found
         elif is_last:
@@ -90,28 +103,24 @@ def _steps(projector: Projector, is_ended: Callable[[], bool], at_least: int) ->
             time.sleep(POLL_S)
 
 
-def _parts(
-    reader: LogReader,
-    partition: int,
-    start: int,
-    end: int,
+def _events(
+    records: Sequence[Record],
+    skip: Collection[Position],
     failures: list[tuple[Position, FailedEvent]],
-) -> Iterator[list[tuple[Position, Event]]]:
-    while start < end:
-        events = []
-        records = reader.read(partition, start, min(LAKE_RECORDS, end - start))
-        for record in records:
-            if record.erased:
-                continue
-            position = Position(record.partition, record.offset)
-            if record.kind == RecordKind.EVENT:
-                event = EVENT_DECODER.decode(record.payload)
-                if not event.restates:
-                    events.append((position, event))
-            elif record.kind == RecordKind.FAILED:
-                failures.append((position, FAILED_DECODER.decode(record.payload)))
-        start = records[-1].offset + 1
-        yield events
+) -> list[tuple[Position, Event]]:
+    """The events among the records; failed ones go to `failures`."""
+    events = []
+    for record in records:
+        position = Position(record.partition, record.offset)
+        if record.erased or position in skip:
+            continue
+        if record.kind == RecordKind.EVENT:
+            event = EVENT_DECODER.decode(record.payload)
+            if not event.restates:
+                events.append((position, event))
+        elif record.kind == RecordKind.FAILED:
+            failures.append((position, FAILED_DECODER.decode(record.payload)))
+    return events
 
 
 def refuse_announcements(events: object) -> None:
