@@ -27,9 +27,9 @@ from dipper.surface.demo.population import Organisations, Persons, Visitors
 
 BATCH_EVENTS = 50
 BATCHES_AT_ONCE = 8
-DECISIONS_AT_ONCE = 2
-"""More would only wait for each other in front of the gateway: the machine has two cores for all of
-it, and what was measured at the client would be the length of that queue."""
+DECISIONS_AT_ONCE = 8
+"""They share the log's syncs, and wait for each other in front of the gateway: how long one takes
+is told by those that are asked for alone."""
 ALONE_OF = 10
 """Of so many decisions one is asked for while nothing else is under way."""
 

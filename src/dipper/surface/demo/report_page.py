@@ -147,8 +147,8 @@ _SPEEDS = (
     # title in both languages, unit, where the value stands, the name of its floor
     ("决策 p50，逐个发出", "one decision at a time, p50", "ms", "decide_p50_ms", "decide_p50_ms"),
     ("决策 p99，逐个发出", "one decision at a time, p99", "ms", "decide_p99_ms", "decide_p99_ms"),
-    ("决策 p50，两个并发", "two at a time, p50", "ms", "p50_ms", "decide_p50_ms"),
-    ("决策 p99，两个并发", "two at a time, p99", "ms", "p99_ms", "decide_p99_ms"),
+    ("决策 p50，八个并发", "eight at a time, p50", "ms", "p50_ms", "decide_p50_ms"),
+    ("决策 p99，八个并发", "eight at a time, p99", "ms", "p99_ms", "decide_p99_ms"),
     ("采集吞吐", "collection", "/s", "collect_events_per_s", "collect_events_per_s"),
 )
 
