@@ -26,6 +26,7 @@ from dipper.fold.windows import NEVER, changes_between, changes_of_many, evaluat
 from dipper.kit.clock import HOUR_US
 from dipper.profile.crowd import Crowd, timer_of
 from dipper.profile.evaluation import Known
+from dipper.profile.formulas import Environment
 from dipper.profile.gather import Gathered, gather, read_stored
 from dipper.profile.id_state import ALONE, KIND_MASK, NEVER_US
 from dipper.profile.identity import KINDS, Key, Ownership
@@ -219,30 +220,13 @@ class _Tick:
     def _announce(self, due: _Due, kind: KindTable, path: list[tuple[int, frozenset[str]]]) -> None:
         members = due.standing.members & kind.rules.keys()
         for moment_us, now in path:
-            for segment in sorted(members ^ now):
+            turned = sorted(members ^ now)
+            past = _Past(due, kind, moment_us) if turned and moment_us <= self.before_us else None
+            for segment in turned:
                 is_member = segment in now
-                if moment_us <= self.before_us:
-                    crossing_us = self._crossing(due, kind, segment, is_member, moment_us)
-                else:
-                    crossing_us = moment_us
+                crossing_us = moment_us if past is None else past.crossing_us(segment, is_member)
                 self._turn(due, kind, segment, is_member, crossing_us)
             members = now
-
-    def _crossing(
-        self, due: _Due, kind: KindTable, segment: str, is_member: bool, until_us: int
-    ) -> int:
-        """When a late turn took place: back from `until_us` to where membership was another."""
-        evaluation, rows = kind.segments, due.found.rows
-        first = int(rows[0, 0]) if len(rows) else until_us
-        since_us = max(due.since_us, min(first, until_us))
-        crossing_us = until_us
-        moments = changes_between(rows, since_us - 1, until_us, evaluation.watch)
-        for moment_us in reversed(moments.tolist()):
-            values = evaluation.at(rows, moment_us, due.known)
-            if bool(values[f"segment.{segment}"]) != is_member:
-                return crossing_us
-            crossing_us = moment_us
-        return crossing_us
 
     def _turn(
         self, due: _Due, kind: KindTable, segment: str, is_member: bool, crossing_us: int
@@ -276,6 +260,32 @@ class _Tick:
         if following_us != NEVER:
             timers[timer_of(following_us, due.key)] = b""
         rows[due.key] = due.standing.to_bytes()
+
+
+class _Past:
+    """A subject before a tick: when late turns took place. Each moment is evaluated once, whatever
+    has turned, from the last one back."""
+
+    def __init__(self, due: _Due, kind: KindTable, until_us: int) -> None:
+        self._due, self._kind, self._until_us = due, kind, until_us
+        rows = due.found.rows
+        first = int(rows[0, 0]) if len(rows) else until_us
+        since_us = max(due.since_us, min(first, until_us))
+        moments = changes_between(rows, since_us - 1, until_us, kind.segments.watch)
+        self._moments: list[int] = moments.tolist()[::-1]
+        self._values: list[Environment] = []
+
+    def crossing_us(self, segment: str, is_member: bool) -> int:
+        """Back from `until_us` to where membership was another."""
+        crossing_us = self._until_us
+        for place, moment_us in enumerate(self._moments):
+            if place == len(self._values):
+                found = self._due.found
+                self._values.append(self._kind.segments.at(found.rows, moment_us, self._due.known))
+            if bool(self._values[place][f"segment.{segment}"]) != is_member:
+                return crossing_us
+            crossing_us = moment_us
+        return crossing_us
 
 
 def _united(standings: Iterable[Standing]) -> Standing:
