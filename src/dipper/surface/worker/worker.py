@@ -33,7 +33,8 @@ from dipper.surface.worker.projector import (
 from dipper.surface.worker.ticks import Ticks
 from dipper.surface.worker.trainer import Trainer
 
-IDLE_S = 0.002
+IDLE_S = (0.002, 0.02)
+"""How long to wait when there is nothing to do: at first, and after some time without anything."""
 COMPACT_EVERY_US = 600 * SECOND_US
 
 log = structlog.get_logger("worker")
@@ -69,10 +70,14 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; then bring the lake up to where the state is."""
+        idle_s, idle_max_s = IDLE_S
         while not stop.is_set():
             try:
-                if not self.turn():
-                    stop.wait(IDLE_S)
+                if self.turn():
+                    idle_s = IDLE_S[0]
+                else:
+                    stop.wait(idle_s)
+                    idle_s = min(1.1 * idle_s, idle_max_s)
             except Unavailable as error:
                 # The gateway is starting or its disk is full: nothing is lost, come again.
                 log.warning("waiting", reason=str(error))
