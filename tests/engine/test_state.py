@@ -100,9 +100,11 @@ def test_the_map_grows_while_threads_read(tmp_path: Path) -> None:
 
     # They pause as requests do: readers that spin can keep the interpreter's lock to themselves.
     def read() -> None:
-        while not stop.wait(0.0005):
+        is_stopped = False
+        while not is_stopped:
             with state.read() as reader:
                 seen.append(reader.get("ids", b"a"))
+            is_stopped = stop.wait(0.0005)
 
     threads = [threading.Thread(target=read) for _ in range(3)]
     for thread in threads:
