@@ -246,7 +246,9 @@ class Gateway:
         keeping = asyncio.ensure_future(self._keep_index())
         await self.server.start()
         try:
-            await uvicorn.Server(data_plane(self.app)).serve(sockets=[listener])
+            await uvicorn.Server(data_plane(self.app, taker=self.collection)).serve(
+                sockets=[listener]
+            )
         finally:
             await self.server.close()
             await self.collection.close()
