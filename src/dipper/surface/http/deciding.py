@@ -99,6 +99,7 @@ class Deciding:
         self._model = model
         self._bodies = bodies
         self._random = Entropy()
+        self._now_us: int | None = None
         self._recent: OrderedDict[str, Event] = OrderedDict()
         self._answered: OrderedDict[str, bytes] = OrderedDict()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -144,10 +145,20 @@ class Deciding:
     async def take(self, asked: Asked, body: bytes, answer: Callable[[Reply], None]) -> None:
         """Decide, and call `answer` once the trace is on disk."""
         try:
-            reply = await self._decide(read_decide(body), asked.who, self._clock())
+            reply = await self._decide(read_decide(body), asked.who, self._moment())
         except DipperError as error:
             reply = _problem(error)
         answer(reply)
+
+    def _moment(self) -> int:
+        """What comes in one turn of the event loop is decided at one moment (µs)."""
+        if self._now_us is None:
+            self._now_us = self._clock()
+            asyncio.get_running_loop().call_soon(self._pass)
+        return self._now_us
+
+    def _pass(self) -> None:
+        self._now_us = None
 
     async def _route(
         self,
@@ -255,7 +266,7 @@ class Deciding:
             program=served.current.program,
         )
         entry = Entry(RecordKind.EVENT, EVENT_ENCODER.encode(event))
-        offset = await self._appends.append([entry], now_us, reserve=True)
+        offset = await self._appends.together([entry], now_us, reserve=True)
         _keep(self._recent, decision_id, event)
         reply = msgspec.structs.replace(decided.reply, position=(self._partition, offset))
         return _ENCODER.encode(reply)
