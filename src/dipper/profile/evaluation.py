@@ -86,9 +86,11 @@ class Evaluation:
             plain[doubles:bools] = map(bool, plain[doubles:bools])
         if len(plain) > bools:
             plain[bools:] = map(texts.get, plain[bools:])
-        if nulls.any():
-            for place in nulls.nonzero()[0].tolist():
-                plain[place] = self.defaults[place]
+        missing = nulls.tobytes()
+        place = missing.find(1)
+        while place >= 0:
+            plain[place] = self.defaults[place]
+            place = missing.find(1, place + 1)
         return plain
 
     def plain(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from dipper.engine.ports import StateReader
@@ -18,9 +19,11 @@ from dipper.profile.consents import Consent, later_of
 from dipper.profile.evaluation import NOTHING_KNOWN, Known
 from dipper.profile.holdings import Holding, held, merged
 from dipper.profile.id_state import (
+    HEADER_BYTES,
     NEVER_US,
     RECORDS_MAX,
     Assigned,
+    Decided,
     Facts,
     Header,
     read_facts,
@@ -34,6 +37,16 @@ from dipper.profile.traits import values_of
 NOBODY: frozenset[Key | None] = frozenset({None})
 
 
+class _Read(Facts):
+    """Facts as a subject is read: its decisions, up to 64, are decoded when somebody asks."""
+
+    decisions: msgspec.Raw = msgspec.Raw(b"\x90")  # type: ignore[assignment]
+
+
+_decode_read = msgspec.msgpack.Decoder(_Read).decode
+_decode_decisions = msgspec.msgpack.Decoder(list[Decided]).decode
+
+
 class Stored(NamedTuple):
     """The state of one id as read; gone with its reader, like everything gathered from it."""
 
@@ -44,6 +57,11 @@ class Stored(NamedTuple):
     def facts(self) -> Facts:
         """Its facts, decoded."""
         return read_facts(self.data, self.header)
+
+    def read(self) -> Facts:
+        """Its facts, decisions apart."""
+        end = HEADER_BYTES + self.header.facts_bytes
+        return _decode_read(memoryview(self.data)[HEADER_BYTES:end])
 
     def rows(self, table: TagTable) -> Matrix:
         """Its records."""
@@ -120,6 +138,15 @@ class Gathered(NamedTuple):
         ]
         return later_of(parts)
 
+    def decisions(self) -> list[Decided]:
+        """The decisions about it that its ids remember, in timeline order."""
+        return sorted(
+            decided
+            for facts in self.facts
+            if isinstance(facts, _Read)
+            for decided in _decode_decisions(facts.decisions)
+        )
+
     def lots(self) -> Mapping[str, int]:
         """policy -> the lot of its first decision, those about its devices before included."""
         own = frozenset(self.keys)
@@ -165,7 +192,7 @@ def gather(reader: StateReader, table: TagTable, start: Key) -> Gathered | None:
         return Gathered(
             header.kind, (start,), rows, header.last_us, header.is_proven, plain=stored, bound=bound
         )
-    facts = stored.facts()
+    facts = stored.read()
     if header.kind == "device":
         own = Ownership(facts.bindings).rows_of(rows, NOBODY)
         return Gathered("device", (start,), own, header.last_us, False, (facts,), bound=bound)
@@ -181,7 +208,7 @@ def owner_now(reader: StateReader, table: TagTable, device: Key, now_us: int) ->
     stored = read_stored(reader, table, device)
     if stored is None or stored.header.is_plain:
         return None
-    return Ownership(stored.facts().bindings).at(now_us)
+    return Ownership(stored.read().bindings).at(now_us)
 
 
 def read_stored(reader: StateReader, table: TagTable, key: Key) -> Stored | None:
@@ -211,7 +238,7 @@ class _Component:
             stored = read_stored(self._reader, self._table, key)
             if stored is None:
                 return {}
-            self.found[key] = (stored, stored.facts())
+            self.found[key] = (stored, stored.read())
         return self.found[key][1].links
 
 
@@ -256,7 +283,7 @@ def _devices(
         stored = read_stored(reader, table, key)
         if stored is None:
             continue
-        facts = stored.facts()
+        facts = stored.read()
         ownership = Ownership(facts.bindings)
         rows = stored.rows(table)
         devices.append((key, facts, ownership))

@@ -134,8 +134,7 @@ def decisions_of(view: StateReader, served: Served, person: str, now_us: int) ->
             where="PERSON",
             hint="An id is written idtype:value, such as login:u1; a bare value is a customer_no.",
         )
-    known = [decided for facts in found.facts for decided in facts.decisions]
-    return [decided[3] for decided in sorted(known, reverse=True)]
+    return [decided[3] for decided in reversed(found.decisions())]
 
 
 def decided_now(
