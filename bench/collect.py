@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvicorn
 
 from parts.load import closed_loop, run
 from parts.serving import (
@@ -33,6 +34,7 @@ from parts.serving import (
     body_of,
     pin,
     serve,
+    serve_as,
     stop_in_order,
 )
 
@@ -192,8 +194,8 @@ def floor_app(folder: Path) -> Any:
 # --- ours -----------------------------------------------------------------------------------
 
 
-def our_app(folder: Path) -> Any:
-    """The gateway's collection over an embedded log."""
+def our_server(folder: Path) -> uvicorn.Config:
+    """The gateway's collection over an embedded log, served as a gateway serves it."""
     from dipper.collect.collector import Collector
     from dipper.collect.dialects import registry
     from dipper.collect.duplicates import Duplicates
@@ -204,6 +206,7 @@ def our_app(folder: Path) -> Any:
     from dipper.kit.clock import system_clock
     from dipper.surface.http.appends import Appends
     from dipper.surface.http.collection import Collection
+    from dipper.surface.http.connection import data_plane
 
     program = our_program()
     sources = Sources.compile(program, {"server": SourceKeys("wk_server")})
@@ -220,7 +223,7 @@ def our_app(folder: Path) -> Any:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await collection.handle(scope, receive, send)
 
-    return app
+    return data_plane(app, taker=collection)
 
 
 def our_program() -> Any:
@@ -258,7 +261,10 @@ def our_program() -> Any:
 def serve_one(which: str, folder: Path) -> None:
     """Be one of the two servers."""
     begin_serving()
-    serve(floor_app(folder) if which == "floor" else our_app(folder))
+    if which == "floor":
+        serve(floor_app(folder))
+    else:
+        serve_as(our_server(folder))
 
 
 @dataclass

@@ -62,17 +62,23 @@ def run(serving: Callable[[socket.socket], Coroutine[Any, Any, None]]) -> None:
 
 def serve(app: Any) -> None:
     """Serve a bare ASGI application."""
-    config = uvicorn.Config(
-        app,
-        interface="asgi3",
-        http="httptools",
-        lifespan="off",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        log_level="warning",
+    serve_as(
+        uvicorn.Config(
+            app,
+            interface="asgi3",
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            log_level="warning",
+        )
     )
+
+
+def serve_as(config: uvicorn.Config) -> None:
+    """Serve in a given way."""
     run(lambda listener: uvicorn.Server(config).serve(sockets=[listener]))
 
 

@@ -107,8 +107,8 @@ def test_value_is_a_lever(bank: Any, decider: Any) -> None:
     model = bank.published(decider)
     decided = bank.ask(decider, person_in(bank, decider, "treated"), model=model)
     place = decider.place("result")
-    values = place.inputs.unpack(decided.trace.flags, decided.trace.values, bank.NOW_US)
-    x = place.reader.vector(values, bank.NOW_US)
+    values = place.inputs.known(decided.trace.flags, decided.trace.values, bank.NOW_US)
+    x = place.reader.vector(values)
     for one in decided.reply.offers:
         row = model.model.candidates([one.offer])[0]
         propensity = model.model.weights[row] @ x

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dipper.decide.features import FeatureSpace, feature_space
+from dipper.decide.inputs import Input, Inputs
 from dipper.kit.clock import DAY_US
 from dipper.spec.scope import offer_scope
 
@@ -52,9 +53,16 @@ def space(bank: Any) -> FeatureSpace:
 
 def vector(space: FeatureSpace, now_us: int = 0, **values: Any) -> dict[str, float]:
     given = {name.replace("__", "."): value for name, value in values.items()}
-    places = {name: place for place, name in enumerate(space.inputs)}
-    reader = space.reader(places)
-    numbers = reader.vector([given.get(name) for name in space.inputs], now_us)
+    inputs = Inputs(
+        tuple(
+            Input(name, "bool" if name.startswith("segment.") else "int", "", "")
+            for name in sorted(space.inputs)
+        )
+    )
+    digits = {True: "1", False: "0", None: "-"}
+    flags = "".join(digits[given.get(one.name)] for one in inputs.flags)
+    others = [given.get(one.name) for one in inputs.others]
+    numbers = space.reader(inputs).vector(inputs.known(flags, others, now_us))
     return dict(zip(space.names, numbers.tolist(), strict=True))
 
 

@@ -39,8 +39,7 @@ def inputs(bank: Any) -> Inputs:
 
 
 def collected(inputs: Inputs, person: Any, personalised: bool = True, **context: Any) -> Any:
-    values = inputs.collect(person, context, 1_000, is_personalised=personalised)
-    return dict(zip(inputs.names, values, strict=True))
+    return inputs.named(inputs.collect(person, context, 1_000, is_personalised=personalised))
 
 
 def test_everything_known(bank: Any, inputs: Inputs) -> None:
@@ -109,20 +108,22 @@ def test_other_kind_of_subject(bank: Any, inputs: Inputs) -> None:
     assert (found["organisation.name"], found["person.age"]) == ("Acme", None)
 
 
-def test_pack_and_unpack(bank: Any, inputs: Inputs) -> None:
-    """What a trace keeps gives the same values again."""
+def test_from_a_trace(bank: Any, inputs: Inputs) -> None:
+    """What a trace keeps gives the same values again: a digit for each bool, no time."""
     values = inputs.collect(bank.Person(), {"rain": None}, 1_000, is_personalised=True)
-    flags, others = inputs.pack(values)
-    assert flags == "1-001"
-    assert inputs.unpack(flags, others, 1_000) == values
+    assert values.flags == "1-001"
+    assert len(values.others) == len(NAMES) - len(values.flags) - 1
+    assert inputs.known(values.flags, values.others, 1_000) == values
 
 
-@pytest.mark.parametrize(("flags", "extra"), [("1-00", []), ("1-0011", []), ("1-001", [1])])
+@pytest.mark.parametrize(
+    ("flags", "extra"), [("1-00", []), ("1-0011", []), ("1-001", [1]), ("1-0x1", [])]
+)
 def test_foreign_values(bank: Any, inputs: Inputs, flags: str, extra: list[int]) -> None:
     """Values of other inputs are noticed, not misread."""
-    _, others = inputs.pack(inputs.collect(bank.Person(), {}, 1_000, is_personalised=True))
-    with pytest.raises((ValueError, KeyError)):
-        inputs.unpack(flags, [*others, *extra], 1_000)
+    others = inputs.collect(bank.Person(), {}, 1_000, is_personalised=True).others
+    with pytest.raises(ValueError, match="inputs"):
+        inputs.known(flags, [*others, *extra], 1_000)
 
 
 def test_unknown_input(bank: Any) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dipper.decide.arbitration import compile_decider
-from dipper.decide.inputs import NOW
+from dipper.decide.inputs import NOW, UNKNOWN, Inputs, Values
 from dipper.decide.replay import read_again, recompute, replay_on
 from dipper.decide.screen import judge
 from dipper.decide.trace import TRACE_MAX, decode, encode, unpack_denied
@@ -130,6 +130,18 @@ def test_nothing_above_the_tolerance(person: Any, ask: dict[str, Any], data: Any
             assert person.assessment.valid_until_us > NOW_US
 
 
+def lacking(inputs: Inputs, values: Values, name: str) -> Values:
+    """The values without one of them."""
+    others = [one.name for one in inputs.others]
+    if name in others:
+        pairs = zip(others, values.others, strict=True)
+        rest = [None if one == name else value for one, value in pairs]
+        return values._replace(others=rest)
+    digits = list(values.flags)
+    digits[inputs.flag_places[name]] = UNKNOWN
+    return values._replace(flags="".join(digits))
+
+
 @RELAXED
 @given(people, asks)
 def test_missing_input_denies(person: Any, ask: dict[str, Any]) -> None:
@@ -141,10 +153,9 @@ def test_missing_input_denies(person: Any, ask: dict[str, Any]) -> None:
             for name in gate.needs(offer):
                 if name == NOW:
                     continue
-                without = list(values)
-                without[place.inputs.places[name]] = None
+                without = lacking(place.inputs, values, name)
                 assert place.screen.screen(without).first[offer.index] != 0
-                inputs = dict(zip(place.inputs.names, without, strict=True))
+                inputs = place.inputs.named(without)
                 verdict = judge(gate, offer, inputs)
                 assert not verdict.passed
                 assert name in verdict.facts["missing"]

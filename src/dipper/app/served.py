@@ -64,12 +64,14 @@ class Served:
     def decider(self) -> Decider:
         """For decisions."""
         added = plugins.installed()
-        return compile_decider(
+        decider = compile_decider(
             self.program,
             self.tables,
             gates=gate_registry.with_added(plugins.members("GATES", added).values()),
             rankers=rank_registry.with_added(plugins.members("RANKERS", added).values()),
         )
+        decider.warm()
+        return decider
 
     @cached_property
     def product_lines(self) -> dict[str, str]:

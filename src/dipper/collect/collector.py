@@ -56,6 +56,11 @@ class Collected(NamedTuple):
         """Whether a record was told to be a copy of one before it."""
         return any(found.duplicate for found in self.counts.values())
 
+    @property
+    def needs_more(self) -> bool:
+        """Whether more has to be done before the reply than to append the entries."""
+        return bool(self.foreign or self.consents or self.reinstated or self.has_duplicates)
+
 
 @dataclass(frozen=True)
 class _Desk:

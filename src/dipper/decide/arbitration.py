@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from dipper.decide.candidate import Candidate
 from dipper.decide.compile import TABLES_READ, Place, Tables, compile_places
 from dipper.decide.gates.registry import Gate, built_in
@@ -73,6 +75,17 @@ class Decider:
             )
         return place
 
+    def warm(self) -> None:
+        """Compile the kernels, or load them from the cache, before anybody waits for them."""
+        for place in self.places.values():
+            if place.candidates:
+                inputs = place.inputs
+                blank = Values("-" * len(inputs.flags), [None] * len(inputs.others), 0)
+                place.screen.screen(blank)
+                first = np.zeros(1, np.int64)
+                place.ranking.personalised(first, place.reader.vector(blank), None, 0.0, 1)
+                return
+
     def decide(
         self,
         request: DecideRequest,
@@ -134,7 +147,6 @@ class Decider:
         given: tuple[Chosen, ...],
         published: Published | None,
     ) -> Trace:
-        flags, others = place.inputs.pack(values)
         return Trace(
             version=TRACE_VERSION,
             decision_id=moment.decision_id,
@@ -150,8 +162,8 @@ class Decider:
             draw=moment.draw,
             limit=moment.limit,
             personalised=moment.is_personalised,
-            flags=flags,
-            values=others,
+            flags=values.flags,
+            values=values.others,
             gates=place.gate_names,
             denied=pack_denied(screened.first),
             gate_denials=dict(screened.denials),
@@ -190,7 +202,7 @@ def _ranked(
     ranking = place.ranking
     if not moment.is_personalised:
         return ranking.same_for_all(offers, _slots_wanted(place, values, offers, moment.limit))
-    vector = place.reader.vector(values, moment.now_us)
+    vector = place.reader.vector(values)
     wanted = _slots_wanted(place, values, offers, moment.limit)
     return ranking.personalised(offers, vector, published, moment.draw, wanted)
 
@@ -205,10 +217,10 @@ def _slots_wanted(place: Place, values: Values, offers: Ints, limit: int) -> int
 
 def _rooms(place: Place, values: Values, offers: Iterable[Candidate]) -> dict[str, int]:
     """How many contacts each cap of these offers still allows."""
+    limits = {cap.name: cap.limit for offer in offers for cap in offer.caps}
+    counts = place.inputs.pick([f"cap.{name}" for name in limits])(values)
     return {
-        cap.name: cap.limit - values[place.inputs.places[f"cap.{cap.name}"]]
-        for offer in offers
-        for cap in offer.caps
+        name: limit - count for (name, limit), count in zip(limits.items(), counts, strict=True)
     }
 
 

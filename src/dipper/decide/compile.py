@@ -67,7 +67,7 @@ class Place:
     @cached_property
     def reader(self) -> Reader:
         """Reads the vector of the features from values."""
-        return self.ranking.space.reader(self.inputs.places)
+        return self.ranking.space.reader(self.inputs)
 
     @cached_property
     def gate_names(self) -> tuple[str, ...]:
@@ -78,8 +78,14 @@ class Place:
     def _is_placebo(self) -> Flags:
         return np.array([offer.is_placebo for offer in self.candidates], bool)
 
+    @cached_property
+    def _has_placebo(self) -> bool:
+        return bool(self._is_placebo.any())
+
     def apart(self, passed: Places) -> tuple[Places, tuple[int, ...]]:
         """The places of offers, and those of placebos."""
+        if not self._has_placebo:
+            return passed, ()
         is_placebo = self._is_placebo[passed]
         if not is_placebo.any():
             return passed, ()
@@ -139,7 +145,7 @@ def _place(
         gates=tuple(gates),
         inputs=inputs,
         context=context_of(program, scope.columns, gate_inputs),
-        screen=Screen(gates, candidates, inputs.names),
+        screen=Screen(gates, candidates, inputs),
         ranking=Ranking(
             candidates,
             space,

@@ -7,13 +7,15 @@ log1p (counts and amounts span decades), texts become one column for each declar
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import log1p
 from typing import Any, Literal
 
 import numpy as np
 
+from dipper.decide.inputs import Inputs, Pick, Values
 from dipper.expr.dates import day_of
 from dipper.expr.types import Type
 from dipper.kit.clock import DAY_US
@@ -25,6 +27,8 @@ Vector = np.ndarray[Any, np.dtype[np.float64]]
 Form = Literal["bool", "number", "day", "moment", "is_value", "is_missing"]
 
 INTERCEPT = "1"
+
+SQUEEZED_MAX = 10_000
 
 # Dates and moments become days before now.
 _FORMS: Mapping[Type, Form] = {"date": "day", "timestamp": "moment"}
@@ -60,26 +64,37 @@ class FeatureSpace:
         """The inputs that the columns read, each once, in order of appearance."""
         return tuple(dict.fromkeys(column.input for column in self.columns))
 
-    def reader(self, places: Mapping[str, int]) -> Reader:
-        """Reads vectors from values, where `places` says at which place each input stands."""
-        return Reader(tuple((places[one.input], one.form, one.value) for one in self.columns))
+    def reader(self, inputs: Inputs) -> Reader:
+        """Reads vectors from the values of these inputs."""
+        squeezed = _Squeezed().__getitem__
+        steps = tuple(_step(column, squeezed) for column in self.columns)
+        timed = tuple(
+            (place, column.form)
+            for place, column in enumerate(self.columns, 1)
+            if column.form in _SINCE
+        )
+        return Reader(inputs.pick([column.input for column in self.columns]), steps, timed)
+
+
+Step = Callable[[Any], float]
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A feature space over values in a fixed order: place, form and text of each column."""
+    """A feature space over the values of a placement: where each column's value stands and what
+    becomes of it. `timed` are the place in the vector and the form of those that need the time."""
 
-    steps: tuple[tuple[int, Form, str], ...]
+    pick: Pick
+    steps: tuple[Step, ...]
+    timed: tuple[tuple[int, Form], ...]
 
-    def vector(self, values: Sequence[Any], now_us: int) -> Vector:
+    def vector(self, values: Values) -> Vector:
         """The vector of some values."""
+        picked = self.pick(values)
         numbers = [1.0]
-        for place, form, text in self.steps:
-            value = values[place]
-            if form == "number" and value is not None:
-                numbers.append(log1p(value) if value >= 0 else -log1p(-value))
-            else:
-                numbers.append(_number(form, text, value, now_us))
+        numbers += [step(value) for step, value in zip(self.steps, picked, strict=True)]
+        for place, form in self.timed:
+            numbers[place] = _SINCE[form](picked[place - 1], values.now_us)
         return np.array(numbers)
 
 
@@ -129,18 +144,49 @@ def _is_always_known(program: Program, name: str) -> bool:
     )
 
 
-def _number(form: Form, text: str, value: Any, now_us: int) -> float:
-    if form == "is_missing":
-        return 1.0 if value is None else 0.0
-    if value is None:
-        return 0.0
-    if form == "is_value":
-        return 1.0 if value == text else 0.0
-    if form == "day":
-        return _squeezed(day_of(now_us) - value)
-    if form == "moment":
-        return _squeezed((now_us - value) / DAY_US)
+class _Squeezed(dict[Any, float]):
+    """value -> the number of its column. Counts come again and again, so that they are kept."""
+
+    def __missing__(self, value: float | None) -> float:
+        number = 0.0 if value is None else _squeezed(value)
+        if len(self) < SQUEEZED_MAX:
+            self[value] = number
+        return number
+
+
+def _step(column: Column, squeezed: Step) -> Step:
+    """From the value of a column to its number."""
+    if column.form == "number":
+        return squeezed
+    if column.form == "is_value":
+        return partial(_is_value, column.value)
+    return _is_missing if column.form == "is_missing" else _is_true
+
+
+def _is_value(text: str, value: Any) -> float:
+    return 1.0 if value == text else 0.0
+
+
+def _is_missing(value: Any) -> float:
+    return 1.0 if value is None else 0.0
+
+
+def _is_true(value: Any) -> float:
     return 1.0 if value else 0.0
+
+
+def _days_since_day(value: int | None, now_us: int) -> float:
+    return 0.0 if value is None else _squeezed(day_of(now_us) - value)
+
+
+def _days_since_moment(value: int | None, now_us: int) -> float:
+    return 0.0 if value is None else _squeezed((now_us - value) / DAY_US)
+
+
+_SINCE: Mapping[Form, Callable[[int | None, int], float]] = {
+    "day": _days_since_day,
+    "moment": _days_since_moment,
+}
 
 
 def _squeezed(number: float) -> float:

@@ -2,24 +2,37 @@
 
 The gates, the conditions and the ranker see these values and nothing else, and the trace stores
 them, so that a decision can be computed again without its subject. What is not known is None.
+
+Values have the form in which the trace keeps them from the first moment on: a digit for each bool,
+the others as they are. Most bools are false (what somebody could hold and does not), so that a
+decision marks the few others in a row of zeros and looks at no place of the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from dipper.expr.types import Scope, Type
 from dipper.kit.errors import BadInput
 
 NOW = "now()"
 
-Values = list[Any]
-Pick = Callable[[Sequence[Any]], tuple[Any, ...]]
+
+class Values(NamedTuple):
+    """All that a decision reads. `flags` has a digit for each bool in the order of the inputs ('-'
+    is not known), `others` the rest but the time."""
+
+    flags: str
+    others: list[Any]
+    now_us: int
+
+
+Pick = Callable[[Values], Sequence[Any]]
 
 
 class Consent(Protocol):
@@ -74,7 +87,7 @@ class Subject(Protocol):
     @property
     def traits(self) -> Mapping[str, Any]: ...
     @property
-    def holdings(self) -> Iterable[Holding]: ...
+    def holdings(self) -> Collection[Holding]: ...
     @property
     def consents(self) -> Mapping[str, Consent]: ...
     @property
@@ -100,9 +113,11 @@ _GATE_TYPES: Mapping[str, Type] = {
     "assessment.valid_until_us": "int",
 }
 _CONSENT_TYPES: Mapping[str, Type] = {"given": "bool", "notice_version": "text", "separate": "bool"}
-_DIGITS: Mapping[bool | None, str] = {True: "1", False: "0", None: "-"}
-_TO_DIGIT = bytes.maketrans(b"\x00\x01", b"01")
-_BOOLS = {digit: value for value, digit in _DIGITS.items()}
+FALSE, TRUE, UNKNOWN = "0", "1", "-"
+_FALSE, _TRUE, _UNKNOWN = b"01-"
+_BOOLS: Mapping[str, bool | None] = {FALSE: False, TRUE: True, UNKNOWN: None}
+# Sources of which everything is known or nothing, and most of it is false.
+_SPARSE = ("segment", "holds", "holds_line")
 _ATTRIBUTES = ("person", "organisation", "case")
 
 
@@ -144,9 +159,14 @@ class Inputs:
         return tuple(one.name for one in self.inputs)
 
     @cached_property
-    def places(self) -> Mapping[str, int]:
-        """The place of each name."""
-        return {name: place for place, name in enumerate(self.names)}
+    def flags(self) -> tuple[Input, ...]:
+        """Those behind `Values.flags`."""
+        return tuple(one for one in self.inputs if one.type == "bool")
+
+    @cached_property
+    def others(self) -> tuple[Input, ...]:
+        """Those behind `Values.others`."""
+        return tuple(one for one in self.inputs if one.type != "bool" and one.name != NOW)
 
     def collect(
         self,
@@ -156,103 +176,138 @@ class Inputs:
         *,
         is_personalised: bool,
     ) -> Values:
-        """The values in order; None where something is not known.
+        """The values; None where something is not known.
 
         `context` is as `decide.context` reads it. An erased subject gives nothing. Without
         personalisation tags and segments are not read.
         """
-        readers = _readers(subject, now_us, is_personalised=is_personalised)
-        readers["context"] = context.get
-        values: Values = []
+        reads_tags = is_personalised and not subject.erased
+        knows_holdings = subject.verified and not subject.erased
+        flags = bytearray(self._blanks[reads_tags, knows_holdings])
+        if reads_tags:
+            _mark(flags, self._sparse["segment"], subject.segments)
+        if knows_holdings and subject.holdings:
+            products, lines = self._sparse["holds"], self._sparse["holds_line"]
+            _mark(flags, products, [holding.product for holding in subject.holdings])
+            if lines:
+                _mark(flags, lines, [holding.line for holding in subject.holdings])
+        readers = _readers(subject, context, reads_tags=reads_tags)
+        for place, source, key in self._dense:
+            value = readers.get(source, _unknown)(key)
+            if value is not None:
+                flags[place] = _TRUE if value else _FALSE
+        others: list[Any] = []
         for source, keys in self._runs:
-            values += map(readers[source], keys)
-        return values
+            others += map(readers.get(source, _unknown), keys)
+        return Values(flags.decode("ascii"), others, now_us)
+
+    @cached_property
+    def _blanks(self) -> Mapping[tuple[bool, bool], bytes]:
+        """The flags before any is marked, by whether segments and holdings are known."""
+
+        def blank(reads_tags: bool, knows_holdings: bool) -> bytes:
+            known = ("segment",) * reads_tags + ("holds", "holds_line") * knows_holdings
+            return bytes(_FALSE if one.source in known else _UNKNOWN for one in self.flags)
+
+        return {(a, b): blank(a, b) for a in (False, True) for b in (False, True)}
+
+    @cached_property
+    def _sparse(self) -> Mapping[str, Mapping[str, int]]:
+        """source -> key -> its place in the flags."""
+        return {
+            source: {one.key: place for place, one in enumerate(self.flags) if one.source == source}
+            for source in _SPARSE
+        }
+
+    @cached_property
+    def _dense(self) -> tuple[tuple[int, str, str], ...]:
+        """Place, source and key of the flags that are read one by one."""
+        places = enumerate(self.flags)
+        return tuple((at, one.source, one.key) for at, one in places if one.source not in _SPARSE)
 
     @cached_property
     def _runs(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Neighbours that come from one source, with their keys."""
-        runs = groupby(self.inputs, key=lambda one: one.source)
+        """Neighbours among the others that come from one source, with their keys."""
+        runs = groupby(self.others, key=lambda one: one.source)
         return tuple((source, tuple(one.key for one in run)) for source, run in runs)
 
-    def pack(self, values: Values) -> tuple[str, Values]:
-        """The values as a trace stores them: a digit for each bool, the others as they are.
-
-        The time is not among them: the trace has it.
-        """
-        bools = self._bools(values)
-        if None in bools:
-            flags = "".join(map(_DIGITS.__getitem__, bools))
-        else:
-            flags = bytes(bools).translate(_TO_DIGIT).decode("ascii")
-        return flags, list(self._others(values))
-
-    @cached_property
-    def _bools(self) -> Pick:
-        return _pick([at for at, one in enumerate(self.inputs) if one.type == "bool"])
-
-    @cached_property
-    def _others(self) -> Pick:
-        places = enumerate(self.inputs)
-        return _pick([at for at, one in places if one.type != "bool" and one.name != NOW])
-
-    def unpack(self, flags: str, others: Sequence[Any], now_us: int) -> Values:
+    def known(self, flags: str, others: Sequence[Any], now_us: int) -> Values:
         """The values of a trace. Raises ValueError when they are not of these inputs."""
-        bools, rest = iter(flags), iter(others)
-        values: Values = []
-        for one in self.inputs:
-            if one.name == NOW:
-                values.append(now_us)
-            elif one.type == "bool":
-                values.append(_BOOLS[next(bools, "")])
-            else:
-                values.append(next(rest))
-        if next(bools, None) is not None or next(rest, None) is not None:
-            raise ValueError("a trace has more values than its placement has inputs")
-        return values
+        if (
+            len(flags) != len(self.flags)
+            or not _BOOLS.keys() >= set(flags)
+            or len(others) != len(self.others)
+        ):
+            raise ValueError("a trace has other values than its placement has inputs")
+        return Values(flags, list(others), now_us)
+
+    def named(self, values: Values) -> dict[str, Any]:
+        """Every value by its name."""
+        return dict(zip(self.names, self.pick(self.names)(values), strict=True))
+
+    def pick(self, names: Iterable[str]) -> Pick:
+        """A function from all values to those of some inputs, in their order.
+
+        Raises KeyError for a name that is not among the inputs.
+        """
+        wanted = list(names)
+        places = [self._others.get(name) for name in wanted]
+        if len(places) > 1 and None not in places:
+            get = itemgetter(*places)
+            return lambda values: get(values.others)
+        reads = [self._read(name) for name in wanted]
+        return lambda values: tuple([read(values) for read in reads])
+
+    def _read(self, name: str) -> Callable[[Values], Any]:
+        if name == NOW:
+            return lambda values: values.now_us
+        place = self._others.get(name)
+        if place is not None:
+            return lambda values: values.others[place]
+        flag = self.flag_places[name]
+        return lambda values: _BOOLS[values.flags[flag]]
+
+    @cached_property
+    def flag_places(self) -> Mapping[str, int]:
+        """The place in the flags of each input that is a bool."""
+        return {one.name: place for place, one in enumerate(self.flags)}
+
+    @cached_property
+    def _others(self) -> Mapping[str, int]:
+        return {one.name: place for place, one in enumerate(self.others)}
 
 
-def _pick(places: Sequence[int]) -> Pick:
-    """A function from all values to those at some places, as a tuple."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda values: tuple(values[place] for place in places)
+def places_of(flags: str, digit: str) -> Iterator[int]:
+    """The places at which a digit stands."""
+    place = flags.find(digit)
+    while place >= 0:
+        yield place
+        place = flags.find(digit, place + 1)
+
+
+def _mark(flags: bytearray, places: Mapping[str, int], found: Iterable[str | None]) -> None:
+    """Set the flags of what was found and is asked for."""
+    for key in found:
+        if key is not None and key in places:
+            flags[places[key]] = _TRUE
 
 
 def _readers(
-    subject: Subject, now_us: int, *, is_personalised: bool
+    subject: Subject, context: Mapping[str, Any], *, reads_tags: bool
 ) -> dict[str, Callable[[str], Any]]:
-    """source -> key -> value, for one decision."""
-    readers: dict[str, Callable[[str], Any]] = dict.fromkeys(_SOURCES, _unknown)
-    readers["now"] = lambda _: now_us
+    """source -> key -> value, for one decision; a source of which nothing is known is missing."""
+    readers: dict[str, Callable[[str], Any]] = {"context": context.get}
     if subject.erased:
         return readers
-    if is_personalised:
+    if reads_tags:
         readers["tag"] = subject.tags.get
-        readers["segment"] = subject.segments.__contains__
     if subject.kind in _ATTRIBUTES:
         readers[subject.kind] = subject.traits.get
-    if subject.verified:
-        readers["holds"] = {holding.product for holding in subject.holdings}.__contains__
-        readers["holds_line"] = {holding.line for holding in subject.holdings}.__contains__
     readers["cap"] = subject.caps.get
-    readers["consent"] = lambda key: _consent_part(subject.consents, key)
-    assessment = subject.assessment
-    if assessment is not None:
-        readers["assessment"] = lambda key: getattr(assessment, key)
+    readers["consent"] = partial(_consent_part, subject.consents)
+    if subject.assessment is not None:
+        readers["assessment"] = partial(getattr, subject.assessment)
     return readers
-
-
-_SOURCES = (
-    "tag",
-    "segment",
-    *_ATTRIBUTES,
-    "context",
-    "holds",
-    "holds_line",
-    "assessment",
-    "consent",
-    "cap",
-)
 
 
 def _unknown(key: str) -> None:

@@ -66,7 +66,7 @@ def choice_of(decider: Decider, trace: Trace) -> Choice | None:
         trace.subject,
         trace.now_us,
         place.ranking.space.names,
-        place.reader.vector(values, trace.now_us),
+        place.reader.vector(values),
         {one.offer: one.probability for one in trace.offers},
     )
 

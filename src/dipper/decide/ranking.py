@@ -17,8 +17,9 @@ import numpy as np
 
 from dipper.decide.candidate import Candidate
 from dipper.decide.features import FeatureSpace, Vector
-from dipper.decide.rank.exploration import Exploration, choose, fill_slots, probabilities
-from dipper.decide.rank.model import Floats, Ints, Model, scores
+from dipper.decide.rank.exploration import Exploration, fill_slots
+from dipper.decide.rank.model import Floats, Ints, Model, score_rows
+from dipper.decide.rank.slots import first_slot
 from dipper.kit.hashing import digest
 
 MODELS_KEPT = 4
@@ -89,16 +90,20 @@ class Ranking:
         """Slots for one person. `passed` are the places of the candidates to rank."""
         fitted = self._fit(published)
         x = vector if fitted.columns is None else np.append(vector, 0.0)[fitted.columns]
-        rows = fitted.rows[passed]
-        worth = self.worth[passed]
-        expected = scores(fitted.model, x, rows) * worth
-        unit = max(1.0, float(worth.max())) if len(worth) else 1.0
+        found = score_rows(fitted.model, x)
+        how = self.exploration
         if limit == 1 and len(passed):
-            # The same as one slot of `fill_slots`, in half the time.
-            chances = probabilities(fitted.model, expected, rows, self.exploration, unit)
-            at = choose(chances, draw)
+            # The same as one slot of `fill_slots`, in a quarter of the time.
+            noise = how.scale * fitted.model.noise
+            at, expected, chances = first_slot(
+                found, fitted.rows, fitted.model.counts, self.worth, passed,
+                noise, how.epsilon, how.is_greedy, draw,
+            )  # fmt: skip
             return Ranked(passed, expected, chances, [at], [float(chances[at])])
-        slots = fill_slots(fitted.model, expected, rows, self.exploration, draw, limit, unit)
+        rows, worth = fitted.rows[passed], self.worth[passed]
+        unit = max(1.0, float(worth.max())) if len(worth) else 1.0
+        expected = found[rows] * worth
+        slots = fill_slots(fitted.model, expected, rows, how, draw, limit, unit)
         return Ranked(
             passed, expected, slots.probabilities, slots.order.tolist(), slots.propensity.tolist()
         )

@@ -79,7 +79,7 @@ class Recomputed:
 def recompute(decider: Decider, trace: Trace) -> Recomputed:
     """Every gate about every candidate, one by one, with reasons. Raises like `replay`."""
     place, values = read_again(decider, trace)
-    inputs = dict(zip(place.inputs.names, values, strict=True))
+    inputs = place.inputs.named(values)
     rows = tuple(
         Row(offer, {gate.NAME: judge(gate, offer, inputs) for gate in place.gates})
         for offer in place.candidates
@@ -98,8 +98,8 @@ def read_again(decider: Decider, trace: Trace) -> tuple[Place, Values]:
     if place.gate_names != trace.gates:
         raise _other("gates", ", ".join(trace.gates), ", ".join(place.gate_names), trace)
     try:
-        return place, place.inputs.unpack(trace.flags, trace.values, trace.now_us)
-    except (ValueError, KeyError, StopIteration) as error:
+        return place, place.inputs.known(trace.flags, trace.values, trace.now_us)
+    except ValueError as error:
         raise Corrupt(
             f"expected values of placement '{trace.placement}', got others",
             where=f"decision {trace.decision_id}",

@@ -1,15 +1,16 @@
 """All gates over all candidates of a placement, in one pass over the values.
 
 What follows from the program alone is judged when it is compiled. The rest is asked once for each
-distinct question (the consent to a set of purposes, a class and a risk level), and all conditions
-together are one generated function. `judge` is the plain reading of one gate about one offer; a
-property test holds both equal.
+distinct question (the consent to a set of purposes, a class and a risk level), and since gates are
+pure, an answer is kept for the next person with the same values. Conditions are looked up
+(`lookup`). `judge` is the plain reading of one gate about one offer; a property test holds both
+equal.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
@@ -20,15 +21,15 @@ from dipper.decide.candidate import Candidate
 from dipper.decide.condition import Condition
 from dipper.decide.gates.registry import Gate
 from dipper.decide.gates.verdict import Verdict, input_missing
-from dipper.expr.parse import Expression
-from dipper.expr.python import compile_mask
-from dipper.expr.tree import Constant
+from dipper.decide.inputs import NOW, Inputs, Pick, Values
+from dipper.decide.lookup import Lookup
+from dipper.decide.sets import first_denials
 from dipper.kit.errors import BadInput
 
 Counts = np.ndarray[Any, np.dtype[np.uint8]]
 Places = np.ndarray[Any, np.dtype[np.intp]]
 
-_ALWAYS = Expression("TRUE", Constant("bool", True), "bool", ())
+ANSWERS_MAX = 4_096
 
 
 def judge(gate: Gate, offer: Candidate, inputs: Mapping[str, Any]) -> Verdict:
@@ -105,146 +106,119 @@ class Screened(NamedTuple):
 
 
 class Screen:
-    """The compiled gates of a placement over its candidates and the names of its values.
+    """The compiled gates of a placement over its candidates and the inputs that they read.
 
     A set of candidates is an int with a bit for each.
     """
 
     def __init__(
-        self, gates: Sequence[Gate], candidates: Sequence[Candidate], names: Sequence[str]
+        self, gates: Sequence[Gate], candidates: Sequence[Candidate], inputs: Inputs
     ) -> None:
         self._count = len(candidates)
         self._bytes = (len(candidates) + 7) // 8
-        self._everybody = (1 << len(candidates)) - 1
         asking = [gate for gate in gates if _asks(gate, candidates)]
-        self._conditions = _Conditions(asking, candidates, names)
-        places = {name: place for place, name in enumerate(names)}
-        self._rows = [_row(gate, candidates, places) for gate in gates]
-        self._asking = frozenset(gate.NAME for gate in asking)
-        self._weights = np.arange(1, len(gates) + 1, dtype=np.uint8)
-
-    def screen(self, values: Sequence[Any]) -> Screened:
-        """Every gate about every candidate."""
-        left = self._everybody
-        denied: list[int] = []
-        for passes in self._passes(values):
-            denied.append(left & ~passes)
-            left &= passes
-        flags = self._flags([*denied, left])
-        return Screened(
-            self._weights @ flags[:-1],
-            np.flatnonzero(flags[-1]),
-            {
-                row.gate.NAME: held.bit_count()
-                for row, held in zip(self._rows, denied, strict=True)
-                if held
-            },
+        self._conditions = Lookup(
+            [_condition(gate, offer) for gate in asking for offer in candidates], inputs
         )
+        self._rows = [_row(gate, candidates, inputs, gate in asking) for gate in gates]
+        self._names = tuple(gate.NAME for gate in gates)
 
-    def matrix(self, values: Sequence[Any]) -> Counts:
+    def screen(self, values: Values) -> Screened:
+        """Every gate about every candidate."""
+        passes = self._passes(values)
+        data = b"".join([one.to_bytes(self._bytes, "little") for one in passes])
+        first = np.empty(self._count, np.uint8)
+        places = np.empty(self._count, np.int64)
+        denials = np.zeros(len(passes), np.int64)
+        passed = first_denials(np.frombuffer(data, np.uint8), self._bytes, first, places, denials)
+        held = zip(self._names, denials.tolist(), strict=True)
+        return Screened(first, places[:passed], {name: count for name, count in held if count})
+
+    def matrix(self, values: Values) -> Counts:
         """A row a gate, a column a candidate: 1 where it passes."""
-        return self._flags(list(self._passes(values)))
+        places = range(self._count)
+        sets = self._passes(values)
+        return np.array([[one >> at & 1 for at in places] for one in sets], np.uint8)
 
-    def _passes(self, values: Sequence[Any]) -> Iterator[int]:
+    def _passes(self, values: Values) -> list[int]:
         """The candidates that pass, gate by gate."""
         conditions = self._conditions.hold(values)
+        found = []
         for row in self._rows:
-            passes = row.passes(values)
-            if row.gate.NAME in self._asking:
-                passes &= conditions & self._everybody
+            passes = row.settled
+            for answers in row.answers:
+                given = answers.pick(values)
+                passes &= answers.of(given) if answers.is_timed else answers[given]
+            if row.has_conditions:
+                passes &= conditions
                 conditions >>= self._count
-            yield passes
-
-    def _flags(self, sets: Sequence[int]) -> Counts:
-        """Sets of candidates as rows of 0 and 1."""
-        data = b"".join([one.to_bytes(self._bytes, "little") for one in sets])
-        bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
-        return bits.reshape(len(sets), -1)[:, : self._count]
+            found.append(passes)
+        return found
 
 
-@dataclass(frozen=True)
-class _Question:
-    """What a gate is asked once for several candidates. `given` is its place among the row's."""
+class _Answers(dict[Sequence[Any], int]):
+    """Values that a gate wants -> the candidates that its own rule does not deny with them.
 
-    view: Candidate
-    given: int
-    candidates: int
+    `is_timed` says that the time is among the values, so that none come again.
+    """
+
+    def __init__(self, gate: Gate, names: tuple[str, ...], inputs: Inputs) -> None:
+        super().__init__()
+        self.pick: Pick = inputs.pick(names)
+        self.is_timed = NOW in names
+        self.questions: list[tuple[Candidate, int]] = []
+        self._check = gate.check
+        self._names = names
+
+    def __missing__(self, given: Sequence[Any]) -> int:
+        passes = self.of(given)
+        if len(self) < ANSWERS_MAX:
+            self[given] = passes
+        return passes
+
+    def of(self, given: Sequence[Any]) -> int:
+        """The answer with these values, asked anew."""
+        passes = -1
+        if None in given:
+            for _, members in self.questions:
+                passes &= ~members
+            return passes
+        named = dict(zip(self._names, given, strict=True))
+        for view, members in self.questions:
+            if not self._check(view, named).passed:
+                passes &= ~members
+        return passes
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A gate, compiled: `settled` passed or not whatever the values; `givens` are the distinct
-    sets of values that its questions want, as names and places."""
+    """A gate, compiled: `settled` are those whom it does not deny whatever the values."""
 
     gate: Gate
     settled: int
-    givens: tuple[tuple[tuple[str, int], ...], ...]
-    questions: tuple[_Question, ...]
-
-    def passes(self, values: Sequence[Any]) -> int:
-        """The candidates that the gate's own rule lets pass."""
-        left = self.settled
-        if not self.questions:
-            return left
-        givens = [{name: values[place] for name, place in wanted} for wanted in self.givens]
-        complete = [None not in given.values() for given in givens]
-        check = self.gate.check
-        for question in self.questions:
-            at = question.given
-            if not complete[at] or not check(question.view, givens[at]).passed:
-                left &= ~question.candidates
-        return left
+    answers: tuple[_Answers, ...]
+    has_conditions: bool
 
 
-def _row(gate: Gate, candidates: Sequence[Candidate], places: Mapping[str, int]) -> _Row:
+def _row(gate: Gate, candidates: Sequence[Candidate], inputs: Inputs, has_conditions: bool) -> _Row:
     settled = (1 << len(candidates)) - 1
     asked: dict[Any, list[Candidate]] = {}
     for offer in candidates:
         rule = _without_condition(gate, offer)
         asked.setdefault((gate.needs(rule), *_fields(gate, rule)), []).append(rule)
-    givens: dict[tuple[tuple[str, int], ...], int] = {}
-    questions = []
+    answers: dict[tuple[str, ...], _Answers] = {}
     for offers in asked.values():
         view, names = _view(gate, offers[0]), gate.needs(offers[0])
         members = sum(1 << offer.index for offer in offers)
         if names:
-            wanted = tuple((name, places[name]) for name in names)
-            questions.append(_Question(view, givens.setdefault(wanted, len(givens)), members))
+            known = answers.setdefault(names, _Answers(gate, names, inputs))
+            known.questions.append((view, members))
         elif not gate.check(view, {}).passed:
             settled &= ~members
-    return _Row(gate, settled, tuple(givens), tuple(questions))
+    return _Row(gate, settled, tuple(answers.values()), has_conditions)
 
 
 def _without_condition(gate: Gate, offer: Candidate) -> Candidate:
     """The offer as the gate's own rule sees it."""
     nothing: dict[str, Any] = {gate.CONDITION: None}
     return dataclasses.replace(offer, **nothing) if gate.CONDITION else offer
-
-
-class _Conditions:
-    """The conditions of the gates that have some as a single function.
-
-    Its answer is an int with a bit for each candidate, gate after gate from the lowest bits up.
-    """
-
-    def __init__(
-        self, gates: Sequence[Gate], candidates: Sequence[Candidate], names: Sequence[str]
-    ) -> None:
-        conditions = [_condition(gate, offer) for gate in gates for offer in candidates]
-        self._function = compile_mask([c.expression if c else _ALWAYS for c in conditions], names)
-        self._possible = _bits(not (c and c.absent) for c in conditions)
-        needed_by = (_bits(bool(c and name in c.required) for c in conditions) for name in names)
-        self._needed_by = [(place, bits) for place, bits in enumerate(needed_by) if bits]
-
-    def hold(self, values: Sequence[Any]) -> int:
-        """Which conditions are TRUE with nothing missing that they need."""
-        found = self._function(values) & self._possible
-        if None in values:
-            for place, needing in self._needed_by:
-                if values[place] is None:
-                    found &= ~needing
-        return found
-
-
-def _bits(flags: Iterable[bool]) -> int:
-    return sum(1 << place for place, flag in enumerate(flags) if flag)

@@ -33,10 +33,13 @@ def compile_function(expressions: Sequence[Expression], inputs: Sequence[str]) -
     return _built(code, expressions, inputs, [*body, f"return ({''.join(results)})"])
 
 
-def compile_mask(expressions: Sequence[Expression], inputs: Sequence[str]) -> Mask:
+def compile_mask(
+    expressions: Sequence[Expression], inputs: Sequence[str], bits: Sequence[int] | None = None
+) -> Mask:
     """A function from input values to an int whose bit i is set when expression i is TRUE.
 
-    Raises ValueError for an expression that is not bool, or reads what is not among the inputs.
+    `bits` are others that say so, an int for each expression. Raises ValueError for an expression
+    that is not bool, or reads what is not among the inputs.
     """
     code = _code(expressions, inputs)
     body = ["mask = 0"]
@@ -44,7 +47,9 @@ def compile_mask(expressions: Sequence[Expression], inputs: Sequence[str]) -> Ma
         if expression.type != "bool":
             raise ValueError(f"a mask needs bool, got {expression.type}: {expression.text}")
         condition, _ = code.condition(expression.tree, wanted=True)
-        body += [*_taken(code), f"if {condition}: mask |= {1 << index}"]
+        bit = 1 << index if bits is None else bits[index]
+        # In hex: Python refuses to write very long ints in decimal.
+        body += [*_taken(code), f"if {condition}: mask |= {bit:#x}"]
     return _built(code, expressions, inputs, [*body, "return mask"])
 
 

@@ -37,8 +37,10 @@ def assessed_of(key: OrderKey, properties: Mapping[str, Any]) -> Assessed | None
 
 def latest(parts: Iterable[Assessed | None]) -> Assessment | None:
     """The last one among several ids, or None. An expired one is still the last one."""
-    known = [part for part in parts if part is not None]
-    if not known:
+    last = None
+    for part in parts:
+        if part is not None and (last is None or part > last):
+            last = part
+    if last is None:
         return None
-    last = max(known)
     return Assessment(last.level, midnight(last.valid_until + 1))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from dipper.expr.types import Type
 from dipper.fold.records import Matrix
 from dipper.fold.tags import Flags, FoldTable, Numbers, TagFold, fold_one, fold_table
 from dipper.fold.windows import Watch, WatchTable, watch_table
-from dipper.profile.formulas import Environment, Stage, closure, compile_stages, run
+from dipper.profile.formulas import Environment, Stage, Take, closure, compile_stages, taker
 from dipper.profile.holdings import Holding
 from dipper.profile.values import Value
 
@@ -73,8 +74,7 @@ class Evaluation:
 
     def at(self, rows: Matrix, now_us: int, known: Known) -> Environment:
         """All values at one moment, by input name."""
-        values, nulls = fold_one(rows, now_us, self.fold)
-        return self.environment(self._one(values, nulls, known.texts), known, now_us)
+        return dict(zip(self.order, self.values(rows, now_us, known), strict=True))
 
     def _one(self, values: Numbers, nulls: Flags, texts: Mapping[int, str]) -> list[Value]:
         """The same as `plain` for a single evaluation, in fewer steps."""
@@ -117,18 +117,63 @@ class Evaluation:
 
     def environment(self, plain: Sequence[Value], known: Known, now_us: int) -> Environment:
         """All values by input name: folded tags, attributes, formulas, segments."""
-        found: Environment = dict(zip(self.names, plain, strict=True))
-        for source, attribute in self.attributes:
-            found[source] = known.traits.get(attribute)
+        return dict(zip(self.order, self._completed([*plain], known, now_us), strict=True))
+
+    def values(self, rows: Matrix, now_us: int, known: Known) -> list[Value]:
+        """The same as `at` in the order of `order`."""
+        folded, nulls = fold_one(rows, now_us, self.fold)
+        return self._completed(self._one(folded, nulls, known.texts), known, now_us)
+
+    def _completed(self, found: list[Any], known: Known, now_us: int) -> list[Value]:
+        """The folded tags, with everything behind them that follows from them."""
+        if self.attributes:
+            traits = known.traits
+            found += [traits.get(attribute) for _, attribute in self.attributes]
         for tag in self.attribute_tags:
-            value = found[tag.source]
-            found[tag.name] = tag.default if value is None else value
+            value = found[self.places[tag.source]]
+            found.append(tag.default if value is None else value)
         if self.reads_now:
-            found["now()"] = now_us
-        for name, function, argument in self.hosts:
-            found[name] = argument in (known.products if function == "holds" else known.lines)
-        run(self.stages, found)
+            found.append(now_us)
+        for _, function, argument in self.hosts:
+            found.append(argument in (known.products if function == "holds" else known.lines))
+        for stage, read in self._stages_by_place:
+            found += stage.results(read(found))
         return found
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The input names of all values, each behind those that it follows from."""
+        return (
+            *self.names,
+            *(source for source, _ in self.attributes),
+            *(tag.name for tag in self.attribute_tags),
+            *(["now()"] * self.reads_now),
+            *(name for name, _, _ in self.hosts),
+            *(name for stage in self.stages for name in stage.outputs),
+        )
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place of each input name in `order`."""
+        return {name: place for place, name in enumerate(self.order)}
+
+    @cached_property
+    def _stages_by_place(self) -> tuple[tuple[Stage, Take], ...]:
+        return tuple((stage, self._take(stage.inputs)) for stage in self.stages)
+
+    @cached_property
+    def _takes(self) -> dict[tuple[str, tuple[str, ...]], Take]:
+        return {}
+
+    def take(self, prefix: str, names: tuple[str, ...]) -> Take:
+        """A function from the values to those of `prefix` + each name, as a tuple."""
+        found = self._takes.get((prefix, names))
+        if found is None:
+            found = self._takes[prefix, names] = self._take([prefix + name for name in names])
+        return found
+
+    def _take(self, names: Sequence[str]) -> Take:
+        return taker([self.places[name] for name in names])
 
 
 def compile_evaluation(

@@ -17,14 +17,28 @@ from dipper.kit.errors import BadInput
 Environment = dict[str, Any]
 
 
-class Stage(NamedTuple):
-    """One generated function: `read` takes its inputs out of the environment."""
+# From values, by name or by place, to some of them.
+Take = Callable[[Any], tuple[Any, ...]]
 
-    read: Callable[[Environment], tuple[Any, ...]]
+
+class Stage(NamedTuple):
+    """One generated function over the values of its inputs."""
+
+    inputs: tuple[str, ...]
     function: Callable[[Sequence[Any]], tuple[Any, ...]]
     outputs: tuple[str, ...]
     defaults: tuple[Any, ...]
     has_defaults: bool
+
+    def results(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """The values of its outputs, with defaults for nulls."""
+        results = self.function(values)
+        if self.has_defaults:
+            results = tuple(
+                default if result is None else result
+                for result, default in zip(results, self.defaults, strict=True)
+            )
+        return results
 
 
 def compile_stages(
@@ -44,18 +58,6 @@ def compile_stages(
     return tuple(stages)
 
 
-def run(stages: Sequence[Stage], environment: Environment) -> None:
-    """Add the values of all stages to the environment."""
-    for stage in stages:
-        results = stage.function(stage.read(environment))
-        if stage.has_defaults:
-            results = tuple(
-                default if result is None else result
-                for result, default in zip(results, stage.defaults, strict=True)
-            )
-        environment.update(zip(stage.outputs, results, strict=True))
-
-
 def closure(wanted: Sequence[str], expressions: Mapping[str, Expression]) -> frozenset[str]:
     """Everything that the wanted names read, directly or through other expressions; with them."""
     found: set[str] = set()
@@ -73,7 +75,7 @@ def _stage(expressions: Mapping[str, Expression], defaults: Mapping[str, Any]) -
     inputs = sorted({name for e in expressions.values() for name in e.inputs})
     replaced = tuple(defaults.get(name) for name in expressions)
     return Stage(
-        taker(inputs),
+        tuple(inputs),
         compile_function(list(expressions.values()), inputs),
         tuple(expressions),
         replaced,
@@ -81,15 +83,15 @@ def _stage(expressions: Mapping[str, Expression], defaults: Mapping[str, Any]) -
     )
 
 
-def taker(inputs: Sequence[str]) -> Callable[[Environment], tuple[Any, ...]]:
-    """A function that gives the values of these inputs as a tuple."""
+def taker(inputs: Sequence[Any]) -> Take:
+    """A function that gives the values at these keys (names, or places in a list) as a tuple."""
     if not inputs:
         return _nothing
     if len(inputs) == 1:
-        name = inputs[0]
-        return lambda environment: (environment[name],)
+        key = inputs[0]
+        return lambda values: (values[key],)
     return itemgetter(*inputs)
 
 
-def _nothing(environment: Environment) -> tuple[Any, ...]:
+def _nothing(values: Any) -> tuple[Any, ...]:
     return ()

@@ -145,10 +145,10 @@ class Gathered(NamedTuple):
                 texts |= facts.texts
         holdings = self.holdings(lines)
         return Known(
-            values_of(facts.traits for facts in self.facts),
+            values_of([facts.traits for facts in self.facts]),
             holdings,
-            frozenset(holding.product for holding in holdings),
-            frozenset(holding.line for holding in holdings if holding.line is not None),
+            frozenset([holding.product for holding in holdings]),
+            frozenset([holding.line for holding in holdings if holding.line is not None]),
             texts,
         )
 

@@ -97,9 +97,8 @@ def held(words: Words, lines: Mapping[str, str]) -> tuple[Holding, ...]:
         said = words[account_of_product]
         product, _, account = account_of_product.partition("\n")
         opened, closed, recorded = said.get(OPENED), said.get(CLOSED), said.get(RECORDED)
-        if opened is None or recorded is None:
-            last = opened or recorded
-        else:
+        last = opened if recorded is None else recorded
+        if opened is not None and recorded is not None:
             last = max(opened, recorded, key=_sortable)
         if last is None or (closed is not None and closed[:3] >= last[:3]):
             continue
@@ -111,18 +110,23 @@ def held(words: Words, lines: Mapping[str, str]) -> tuple[Holding, ...]:
                 account,
                 lines.get(product),
                 recorded.status if recorded else "",
-                _first(opened, recorded, "opened_on"),
+                _said_first(opened, recorded, _OPENED_ON),
                 opened.time_us if opened else None,
-                _first(recorded, opened, "matures_on"),
+                _said_first(recorded, opened, _MATURES_ON),
                 recorded.balance_fen if recorded else None,
             )
         )
     return tuple(found)
 
 
-def _first(one: Word | None, other: Word | None, field: str) -> int | None:
-    values = [getattr(word, field) for word in (one, other) if word is not None]
-    return next((value for value in values if value is not None), None)
+_OPENED_ON, _MATURES_ON = Word._fields.index("opened_on"), Word._fields.index("matures_on")
+
+
+def _said_first(one: Word | None, other: Word | None, field: int) -> int | None:
+    """What the one says, or else the other."""
+    if one is not None and one[field] is not None:
+        return one[field]  # type: ignore[return-value]  # both fields are days
+    return other[field] if other is not None else None  # type: ignore[return-value]
 
 
 def _day(value: Any) -> int | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import compress
+
+import msgspec
 
 from dipper.engine.ports import StateReader
 from dipper.kit.hashing import hash128
@@ -19,8 +20,7 @@ from dipper.profile.tags import KindTable, TagTable, family_of
 from dipper.profile.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """Who it is and what is known at one moment.
 
     `key` is the hash of the id that names it, `found_by` the id by which it was found: one of
@@ -93,7 +93,9 @@ def subject_of(
     """Everything about a gathered subject at one moment; by default found by what names it."""
     kind = table.kinds[found.kind]
     known = found.known(table.lines)
-    values = kind.whole.at(found.rows, now_us, known)
+    whole = kind.whole
+    values = whole.values(found.rows, now_us, known)
+    caps = dict(zip(kind.cap_names, whole.take("cap.", kind.cap_names)(values), strict=True))
     ids = found.ids()
     place = 0 if len(ids) == 1 else ids.index(surviving(ids))
     bounded = _bounded(kind, found.bound, now_us)
@@ -103,19 +105,21 @@ def subject_of(
         ids=tuple(ids),
         found_by=found_by or ids[place],
         verified=found.is_proven and found.kind != "device",
-        tags=dict(zip(kind.tag_names, kind.take_tags(values), strict=True)),
-        segments=frozenset(compress(kind.segment_names, kind.take_segments(values))),
+        tags=dict(zip(kind.tag_names, whole.take("tag.", kind.tag_names)(values), strict=True)),
+        segments=frozenset(
+            compress(kind.segment_names, whole.take("segment.", kind.segment_names)(values))
+        ),
         traits=known.traits,
         holdings=known.holdings,
         consents=states_of(found.consents()),
-        assessment=latest(facts.assessment for facts in found.facts),
-        caps={
-            name: values[f"cap.{name}"] for name in kind.cap_names if f"cap.{name}" not in bounded
-        },
+        assessment=latest([facts.assessment for facts in found.facts]),
+        caps={name: n for name, n in caps.items() if f"cap.{name}" not in bounded}
+        if bounded
+        else caps,
         lots=found.lots(),
         erased=is_erased,
         last_time_us=None if found.last_us == NEVER_US else found.last_us,
-        bounded=frozenset(name[4:] for name in bounded if name.startswith("tag.")),
+        bounded=frozenset([name[4:] for name in bounded if name.startswith("tag.")]),
     )
 
 

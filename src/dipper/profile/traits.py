@@ -43,6 +43,9 @@ def values_of(parts: Iterable[Mapping[str, Trait]]) -> dict[str, Value]:
     """The values that hold among several ids."""
     merged: dict[str, Trait] = {}
     for part in parts:
+        if not merged:
+            merged.update(part)
+            continue
         for name, trait in part.items():
             if is_later(trait, merged.get(name)):
                 merged[name] = trait

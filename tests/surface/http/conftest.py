@@ -98,7 +98,7 @@ class Gateway:
         self._listens = sockets is not None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._server = uvicorn.Server(data_plane(self._app))
+        self._server = uvicorn.Server(data_plane(self._app, taker=self.collection))
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=asyncio.run, args=(self._run(),))
 

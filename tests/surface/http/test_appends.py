@@ -108,3 +108,45 @@ def test_a_copy_does_not_wait_for_an_original_that_was_cut_off() -> None:
 
     with pytest.raises(Unavailable, match="the original of a duplicate"):
         asyncio.run(run())
+
+
+def test_what_joins_in_a_turn_is_one_append_and_each_hears_its_place() -> None:
+    """Traces of one moment are one append; only they may use the room that is kept for them."""
+    writer = Held()
+    appends = appends_to(writer)
+
+    async def run() -> list[int]:
+        answers = asyncio.gather(
+            appends.together([ENTRY], 1, reserve=True),
+            appends.together([ENTRY, ENTRY], 1, reserve=True),
+            appends.together([ENTRY], 1, reserve=True),
+            appends.together([ENTRY], 1),
+        )
+        await handed_over(writer, 2)
+        for offset, future in zip((7, 20), writer.futures, strict=True):
+            future.set_result(offset)
+        return await answers
+
+    assert asyncio.run(run()) == [7, 8, 10, 20]
+    assert appends.mark.offset == 21
+    assert not appends.in_hand.has_any_of(appends.in_hand.taken)
+
+
+def test_a_turn_that_fails_tells_all_who_joined() -> None:
+    """Nobody of a group that was lost takes it for stored, and who was cut off disturbs nobody."""
+    writer = Held()
+    appends = appends_to(writer)
+
+    async def run() -> list[int | BaseException]:
+        joined = [asyncio.create_task(appends.together([ENTRY], 1)) for _ in range(3)]
+        await handed_over(writer, 1)
+        joined[1].cancel()
+        await asyncio.sleep(0)
+        writer.futures[0].set_exception(Unavailable("the disk is gone"))
+        return await asyncio.gather(*joined, return_exceptions=True)
+
+    first, cut_off, last = asyncio.run(run())
+    assert isinstance(first, Unavailable)
+    assert isinstance(cut_off, asyncio.CancelledError)
+    assert isinstance(last, Unavailable)
+    assert not appends.in_hand.has_any_of(appends.in_hand.taken)

@@ -13,7 +13,7 @@ from dipper.collect.sources import SourceKeys, Sources
 from dipper.kit.errors import Forbidden, Unauthenticated
 from dipper.spec.load import load_text
 from dipper.spec.program import Program
-from dipper.surface.http.callers import caller
+from dipper.surface.http.callers import Callers, caller
 
 BANK = Path(__file__).parents[2] / "collect" / "bank.yml"
 KEY = ECKey.generate_key("P-256", {"kid": "k1"})
@@ -72,3 +72,26 @@ def test_anything_else_is_nobody(sources: Sources, header: str) -> None:
     """Expired, living too long, of another issuer, without an id, or no credential at all."""
     with pytest.raises(Unauthenticated):
         caller(header, sources, NOW_S * 1_000_000)
+
+
+def test_who_called_before_is_known_again(sources: Sources) -> None:
+    """A key is read once, until other sources are in force; what is refused is refused again."""
+    in_force = [sources]
+    callers = Callers(lambda: in_force[0])
+    first = callers.of(basic("wk_server").encode(), NOW_S * 1_000_000)
+    assert callers.of(basic("wk_server").encode(), NOW_S * 1_000_000) is first
+    for _ in range(2):
+        with pytest.raises(Forbidden, match="app"):
+            callers.of(basic("wk_app").encode(), NOW_S * 1_000_000)
+    in_force[0] = Sources({}, {})
+    with pytest.raises(Unauthenticated):
+        callers.of(basic("wk_server").encode(), NOW_S * 1_000_000)
+
+
+def test_a_token_ends_for_who_used_it_before(sources: Sources) -> None:
+    """A token is verified at each request."""
+    callers = Callers(lambda: sources)
+    header = bearer().encode()
+    assert callers.of(header, NOW_S * 1_000_000).token is not None
+    with pytest.raises(Unauthenticated):
+        callers.of(header, (NOW_S + 3_600) * 1_000_000)

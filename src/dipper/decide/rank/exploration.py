@@ -18,13 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from dipper.decide.rank.model import Floats, Ints, Model
+from dipper.decide.rank.slots import choose_place, fill_chances
 from dipper.kit.errors import BadInput, did_you_mean
 from dipper.kit.hashing import unit_interval
 
 EXPLORATIONS = ("inverse_gap", "epsilon")
-
-# How fast inverse_gap becomes sure at scale 1; chosen by measurement (ADR 0012).
-SURENESS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,11 @@ class Exploration:
                 where="exploration",
             )
 
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the best-looking one gets everything but the even part."""
+        return self.method == "epsilon"
+
 
 @dataclass(frozen=True, eq=False)
 class Slots:
@@ -79,33 +82,17 @@ def probabilities(
     `scores` are those of `candidates`. Where they have been multiplied by what an offer is worth,
     `unit` is the largest worth among the candidates, so that gap and noise stay comparable.
     """
-    count = len(scores)
-    if count == 0:
-        return np.empty(0)
-    best = int(scores.argmax())
-    chances: Floats
-    if exploration.method == "epsilon":
-        ties = scores == scores[best]
-        chances = ties / ties.sum()
-    else:
-        sure = SURENESS / (exploration.scale * model.noise * unit)
-        rates = sure * np.sqrt(count * model.counts[candidates])
-        chances = 1.0 / (count + rates * (scores[best] - scores))
-        chances[best] = 0.0
-        chances[best] = 1.0 - chances.sum()
-    if exploration.epsilon > 0.0:
-        chances = (1.0 - exploration.epsilon) * chances + exploration.epsilon / count
+    chances = np.empty(len(scores))
+    if len(scores):
+        noise = exploration.scale * model.noise * unit
+        counts = model.counts[candidates]
+        fill_chances(scores, counts, noise, exploration.epsilon, exploration.is_greedy, chances)
     return chances
 
 
 def choose(probabilities: Floats, draw: float) -> int:
     """The place that a draw from [0, 1) falls on; never one of probability 0."""
-    ends = probabilities.cumsum()
-    place = int(ends.searchsorted(draw * ends[-1], side="right"))
-    if place == len(ends):
-        # Rounding has carried a draw next to 1 to the last end.
-        place = int(probabilities.nonzero()[0][-1])
-    return place
+    return int(choose_place(probabilities, draw))
 
 
 def fill_slots(

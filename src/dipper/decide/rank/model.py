@@ -81,8 +81,15 @@ class Model:
 def scores(model: Model, x: Floats, candidates: Ints) -> Floats:
     """The expected reward of each candidate for one vector.
 
-    `x` has the d features of the model, `candidates` the rows that `Model.candidates` gave. Raises
-    BadInput when x has another length or is not finite.
+    `candidates` are the rows that `Model.candidates` gave. Raises like `score_rows`.
+    """
+    return score_rows(model, x)[candidates]
+
+
+def score_rows(model: Model, x: Floats) -> Floats:
+    """The expected reward of every row of the model for one vector of its d features.
+
+    Raises BadInput when x has another length or is not finite.
     """
     if x.shape != (len(model.features),):
         raise BadInput(
@@ -94,5 +101,5 @@ def scores(model: Model, x: Floats, candidates: Ints) -> Floats:
     # NaN is the one value that survives the cut without being finite; one product finds it.
     if isnan(cut.dot(cut)):
         raise BadInput("expected finite features, got NaN.", where="rank.scores")
-    found: Floats = model.weights.dot(cut)[candidates]
+    found: Floats = model.weights.dot(cut)
     return found

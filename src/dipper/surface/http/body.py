@@ -45,16 +45,27 @@ class Bodies:
     def __init__(self, gap_max_s: float = GAP_MAX_S) -> None:
         self._gap_max_s = gap_max_s
         self._turn = 0
-        self._reading: dict[Send, int] = {}
+        self._reading: dict[object, int] = {}
         self._sweeper: asyncio.Task[None] | None = None
+
+    def watch(self, holder: object) -> None:
+        """Something of a body came, and more will: its connection (the holder's `transport`) is
+        cut off unless the next part comes in time, or `forget` is called."""
+        self._reading[holder] = self._turn
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    def forget(self, holder: object) -> None:
+        """The body is whole, or its connection gone."""
+        self._reading.pop(holder, None)
 
     async def read(self, receive: Receive, send: Send, length: int | None, limit: int) -> bytes:
         """The whole body. `length` is its stated length. Raises TooLarge, Gone."""
         if length is not None and length > limit:
             raise TooLarge(length, False)
-        self._reading[send] = self._turn
-        if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        # ASGI has no word for a connection: uvicorn's `send` is a method of what holds it.
+        holder = getattr(send, "__self__", send)
+        self.watch(holder)
         try:
             message = await receive()
             if message["type"] != "http.request":
@@ -64,9 +75,9 @@ class Bodies:
                 if len(body) > limit:
                     raise TooLarge(len(body), True)
                 return bytes(body)
-            return await self._read_parts(receive, send, message, limit)
+            return await self._read_parts(receive, holder, message, limit)
         finally:
-            self._reading.pop(send, None)
+            self.forget(holder)
 
     async def close(self) -> None:
         """Stop watching."""
@@ -77,7 +88,7 @@ class Bodies:
     async def _read_parts(
         self,
         receive: Receive,
-        send: Send,
+        holder: object,
         message: Message,
         limit: int,
     ) -> bytes:
@@ -93,7 +104,7 @@ class Bodies:
             if part:
                 parts.append(part)
                 size += len(part)
-                self._reading[send] = self._turn
+                self.watch(holder)
         if size > limit:
             raise TooLarge(size, True)
         return b"".join(parts)
@@ -103,17 +114,14 @@ class Bodies:
         while True:
             await asyncio.sleep(self._gap_max_s / _TURNS)
             self._turn += 1
-            for send, moved in list(self._reading.items()):
+            for holder, moved in list(self._reading.items()):
                 if self._turn - moved > _TURNS:
-                    abort(send)
+                    _abort(holder)
 
 
-def abort(send: Send) -> None:
-    """Break the connection of a request without a reply.
-
-    ASGI has no word for it: uvicorn's `send` is a method of the object that holds the transport.
-    """
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
+def _abort(holder: object) -> None:
+    """Break a connection without a reply."""
+    transport = getattr(holder, "transport", None)
     if transport is None:
         raise RuntimeError("this server does not show its connections; run it on uvicorn")
     transport.abort()

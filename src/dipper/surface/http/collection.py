@@ -11,7 +11,8 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qs
 
@@ -30,6 +31,7 @@ from dipper.surface.http.body import (
     BadEncoding,
     Bodies,
     Gone,
+    Message,
     Receive,
     Send,
     TooLarge,
@@ -39,6 +41,8 @@ from dipper.surface.http.replies import send_preflight, send_reply
 from dipper.surface.http.socket import Neighbour
 
 Scope = Mapping[str, Any]
+Headers = Iterable[tuple[bytes, bytes]]
+Answer = Callable[[Reply], None]
 Projected = Callable[[Position], Awaitable[object]]
 """Returns when the projection has applied the record at a position."""
 Reinstatement = Callable[[Sequence[str], int], Entry]
@@ -63,6 +67,16 @@ class _Head(NamedTuple):
     authorization: bytes = b""
     origin: bytes = b""
     requested: bytes = b""
+    is_chunked: bool = False
+
+
+class Expected(NamedTuple):
+    """A request of which only the body is missing; the source of its key, if it stands there."""
+
+    head: _Head
+    route: Route
+    source: Source | None
+    dialect: Dialect
 
 
 class _Refusal(Exception):
@@ -103,11 +117,13 @@ class Collection:
         self._reinstatement = reinstatement
         self._partition = partition
         self._neighbours = dict(neighbours or {})
-        self._bodies = bodies or Bodies()
+        self.bodies = bodies or Bodies()
         self._routes = {
             path: route for one in dialects.values() for path, route in one.ROUTES.items()
         }
+        self._whole = {path.encode(): path for path in self._routes}
         self._keys: dict[bytes, str] = {}
+        self._now_us: int | None = None
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Answer a request of this part; False when it is another part's."""
@@ -121,7 +137,7 @@ class Collection:
 
     async def close(self) -> None:
         """Stop watching bodies and leave the neighbours."""
-        await self._bodies.close()
+        await self.bodies.close()
         for neighbour in self._neighbours.values():
             await neighbour.close()
 
@@ -130,16 +146,104 @@ class Collection:
         if scope["method"] == "OPTIONS":
             await send_preflight(send, head.origin, head.requested)
             return
-        closes = False
+        if scope["method"] != "POST":
+            refused = _SEGMENT.refuse(405, "method_not_allowed", "use POST")
+            await send_reply(send, refused, head.origin)
+            return
         try:
-            if scope["method"] != "POST":
-                raise _Refusal(_SEGMENT.refuse(405, "method_not_allowed", "use POST"))
             reply = await self._collect(head, receive, send, route)
         except _Refusal as refusal:
-            reply, closes = refusal.reply, refusal.closes
+            await send_reply(send, refusal.reply, head.origin, closes=refusal.closes)
         except Gone:
             return
-        await send_reply(send, reply, head.origin, closes=closes)
+        else:
+            await send_reply(send, reply, head.origin)
+
+    def expect(self, url: bytes, headers: Headers) -> Expected | None:
+        """What a POST of which the head is read may become: one whose body is taken whole by
+        `take`; None for any that `handle` answers, which can tell more."""
+        path = self._whole.get(url)
+        if path is None or not self.is_ready:
+            return None
+        head = _read_head(headers)
+        if head.length is None or head.encoding or head.is_chunked:
+            return None
+        try:
+            source = self._source_of_header(head.authorization)
+        except _Refusal:
+            return None
+        dialect = self.collector.dialect_of(source) if source else _SEGMENT
+        if head.length > dialect.BODY_MAX:
+            return None
+        return Expected(head, self._routes[path], source, dialect)
+
+    def take(
+        self, expected: Expected, body: bytes, answer: Answer
+    ) -> Coroutine[Any, Any, None] | None:
+        """Judge a body and call `answer` once it is stored; gives what must be awaited for that
+        when more has to be done than to append."""
+        head, route, source, dialect = expected
+        received_us = self._moment()
+        try:
+            if body[:2] == GZIP:
+                return self._answer_body(head, route, body, answer)
+            dialect, collected = self._judge(source, dialect, body, route, received_us)
+        except (Unparseable, _Refusal):
+            return self._answer_body(head, route, body, answer)
+        entries = collected.entries
+        if not entries or collected.needs_more:
+            return self._answer_stored(dialect, collected, received_us, answer)
+        done = partial(self._answer_appended, dialect, collected, answer)
+        self._appends.join(entries, received_us, done)
+        return None
+
+    def _answer_appended(
+        self,
+        dialect: Dialect,
+        collected: Collected,
+        answer: Answer,
+        error: BaseException | None,
+    ) -> None:
+        if error is None:
+            self.collector.count(collected.counts)
+            answer(dialect.SUCCESS)
+            return
+        message = error.message if isinstance(error, DipperError) else "the log failed"
+        answer(_unavailable(dialect, message).reply)
+
+    async def _answer_stored(
+        self, dialect: Dialect, collected: Collected, received_us: int, answer: Answer
+    ) -> None:
+        try:
+            await self._store(dialect, collected, received_us)
+        except _Refusal as refusal:
+            answer(refusal.reply)
+        else:
+            answer(dialect.SUCCESS)
+
+    async def _answer_body(self, head: _Head, route: Route, body: bytes, answer: Answer) -> None:
+        """Answer as `handle` would."""
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body}
+
+        async def send(_: Message) -> None:
+            """Nothing is sent by who reads."""
+
+        try:
+            answer(await self._collect(head, receive, send, route))
+        except _Refusal as refusal:
+            answer(refusal.reply)
+
+    def _moment(self) -> int:
+        """What comes in one turn of the event loop was received at one moment (µs)."""
+        if self._now_us is None:
+            self._now_us = self._clock()
+            asyncio.get_running_loop().call_soon(self._pass)
+        return self._now_us
+
+    def _pass(self) -> None:
+        self._now_us = None
 
     async def _collect(self, head: _Head, receive: Receive, send: Send, route: Route) -> Reply:
         """Read, judge, store, and only then say so."""
@@ -150,20 +254,25 @@ class Collection:
         body = await self._read_body(head, receive, send, dialect, source)
         received_us = self._clock()
         try:
-            if source is None:
-                request = dialect.read(body, route)
-                source = self.collector.sources.by_key(request.write_key or "")
-                if source is None:
-                    raise _Refusal(dialect.refuse(401, "unauthenticated", _NO_KEY))
-                dialect = self.collector.dialect_of(source)
-                collected = self.collector.collect(source, request.batch, received_us)
-            else:
-                collected = self.collector.collect_body(source, body, route, received_us)
+            dialect, collected = self._judge(source, dialect, body, route, received_us)
         except Unparseable as error:
             await self._keep_unparseable(source, body, str(error), received_us)
             raise _Refusal(dialect.refuse(400, "bad_request", f"the body {error}")) from None
         await self._store(dialect, collected, received_us)
         return dialect.SUCCESS
+
+    def _judge(
+        self, source: Source | None, dialect: Dialect, body: bytes, route: Route, received_us: int
+    ) -> tuple[Dialect, Collected]:
+        """Judge and admit what a body holds. Without a source its key is in the body."""
+        if source is not None:
+            return dialect, self.collector.collect_body(source, body, route, received_us)
+        request = dialect.read(body, route)
+        source = self.collector.sources.by_key(request.write_key or "")
+        if source is None:
+            raise _Refusal(dialect.refuse(401, "unauthenticated", _NO_KEY))
+        dialect = self.collector.dialect_of(source)
+        return dialect, self.collector.collect(source, request.batch, received_us)
 
     def _source_of_header(self, authorization: bytes) -> Source | None:
         """The source of a Basic key. A Bearer is no key: the key stands in the body then."""
@@ -186,7 +295,7 @@ class Collection:
         limit = dialect.BODY_MAX
         body = b""
         try:
-            body = await self._bodies.read(receive, send, head.length, limit)
+            body = await self.bodies.read(receive, send, head.length, limit)
             if head.encoding or body[:2] == GZIP:
                 return inflate(body, head.encoding, limit)
         except TooLarge as error:
@@ -319,8 +428,9 @@ class Collection:
         return True
 
 
-def _read_head(headers: Iterable[tuple[bytes, bytes]]) -> _Head:
-    get = dict(headers).get
+def _read_head(headers: Headers) -> _Head:
+    found = dict(headers)
+    get = found.get
     length, encoding = get(b"content-length", b""), get(b"content-encoding", b"")
     return _Head(
         int(length) if length.isdigit() else None,
@@ -328,6 +438,7 @@ def _read_head(headers: Iterable[tuple[bytes, bytes]]) -> _Head:
         get(b"authorization", b""),
         get(b"origin", b""),
         get(b"access-control-request-headers", b""),
+        b"transfer-encoding" in found,
     )
 
 

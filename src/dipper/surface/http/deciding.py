@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import random
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -37,16 +36,31 @@ from dipper.profile.identity import surviving
 from dipper.profile.subject import Subject, load_subject
 from dipper.surface.http.appends import Appends
 from dipper.surface.http.body import Bodies, Gone, Receive, Send, TooLarge
-from dipper.surface.http.callers import Caller, caller
+from dipper.surface.http.callers import Caller, Callers
+from dipper.surface.http.entropy import Entropy
 from dipper.surface.http.replies import send_preflight, send_reply
 from dipper.surface.http.waiting import Projection
 
 Scope = Mapping[str, Any]
 
 DECIDE, OUTCOMES, DECISIONS = "/v1/decide", "/v1/outcomes", "/v1/decisions/"
+_DECIDE_URL = DECIDE.encode()
 REMEMBERED = 20_000
 _ENCODER = msgspec.json.Encoder()
 _POSITION = msgspec.msgpack.Decoder(tuple[int, int, bytes])
+
+
+class Head(NamedTuple):
+    """What a reply needs of the head of its request."""
+
+    origin: bytes
+
+
+class Asked(NamedTuple):
+    """A request to decide of which only the body is missing."""
+
+    head: Head
+    who: Caller
 
 
 class Deciding:
@@ -70,7 +84,7 @@ class Deciding:
         model: Callable[[str], Published],
         bodies: Bodies,
     ) -> None:
-        self._sources = sources
+        self._callers = Callers(sources)
         self._count = count
         self._appends = appends
         self._state = state
@@ -84,7 +98,8 @@ class Deciding:
         self._published = published
         self._model = model
         self._bodies = bodies
-        self._random = random.SystemRandom()
+        self._random = Entropy()
+        self._now_us: int | None = None
         self._recent: OrderedDict[str, Event] = OrderedDict()
         self._answered: OrderedDict[str, bytes] = OrderedDict()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -106,13 +121,44 @@ class Deciding:
         try:
             reply = await self._route(path, scope["method"], headers, receive, send)
         except DipperError as error:
-            retry_after_s = error.retry_after_s if isinstance(error, Unavailable) else 0
-            body = _ENCODER.encode(error.as_problem())
-            reply = Reply(error.status, body, b"application/problem+json", retry_after_s)
+            reply = _problem(error)
         except Gone:
             return True
         await send_reply(send, reply, origin)
         return True
+
+    def expect(self, url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Asked | None:
+        """What a POST of which the head is read may become: a request to decide whose body is taken
+        whole by `take`; None for any that `handle` answers, which can tell more."""
+        if url != _DECIDE_URL:
+            return None
+        found = dict(headers)
+        length = found.get(b"content-length", b"")
+        if not length.isdigit() or int(length) > DECIDE_BODY_MAX or b"transfer-encoding" in found:
+            return None
+        try:
+            who = self._callers.of(found.get(b"authorization", b""), self._clock())
+        except DipperError:
+            return None
+        return Asked(Head(found.get(b"origin", b"")), who)
+
+    async def take(self, asked: Asked, body: bytes, answer: Callable[[Reply], None]) -> None:
+        """Decide, and call `answer` once the trace is on disk."""
+        try:
+            reply = await self._decide(read_decide(body), asked.who, self._moment())
+        except DipperError as error:
+            reply = _problem(error)
+        answer(reply)
+
+    def _moment(self) -> int:
+        """What comes in one turn of the event loop is decided at one moment (µs)."""
+        if self._now_us is None:
+            self._now_us = self._clock()
+            asyncio.get_running_loop().call_soon(self._pass)
+        return self._now_us
+
+    def _pass(self) -> None:
+        self._now_us = None
 
     async def _route(
         self,
@@ -123,8 +169,7 @@ class Deciding:
         send: Send,
     ) -> Reply:
         now_us = self._clock()
-        authorization = headers.get(b"authorization", b"").decode("latin-1")
-        who = caller(authorization, self._sources(), now_us)
+        who = self._callers.of(headers.get(b"authorization", b""), now_us)
         if path.startswith(DECISIONS):
             return self._trace(path.removeprefix(DECISIONS), who)
         if method != "POST":
@@ -221,7 +266,7 @@ class Deciding:
             program=served.current.program,
         )
         entry = Entry(RecordKind.EVENT, EVENT_ENCODER.encode(event))
-        offset = await self._appends.append([entry], now_us, reserve=True)
+        offset = await self._appends.together([entry], now_us, reserve=True)
         _keep(self._recent, decision_id, event)
         reply = msgspec.structs.replace(decided.reply, position=(self._partition, offset))
         return _ENCODER.encode(reply)
@@ -306,6 +351,12 @@ class Deciding:
         if served is None or not served.matches(trace.program, trace.tables):
             served = self._programs.of_trace(trace.program, trace.tables)
         return served
+
+
+def _problem(error: DipperError) -> Reply:
+    retry_after_s = error.retry_after_s if isinstance(error, Unavailable) else 0
+    body = _ENCODER.encode(error.as_problem())
+    return Reply(error.status, body, b"application/problem+json", retry_after_s)
 
 
 def describe(trace: Trace, served: Served) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from dipper.surface.http.keys import read_source_keys
 from dipper.surface.http.not_found import NOT_FOUND
 from dipper.surface.http.replies import send_reply
 from dipper.surface.http.socket import AppendServer, Neighbour
+from dipper.surface.http.takers import Takers
 from dipper.surface.http.waiting import Projection
 from dipper.surface.kernels import keep_kernels_in
 from dipper.surface.log_index import LogIndex, known_duplicates
@@ -187,6 +188,7 @@ class Gateway:
             model=self.following.model,
             bodies=bodies,
         )
+        self.taker = Takers(self.deciding, self.collection)
         self.following.apply()
 
     def _open_index(self) -> None:
@@ -246,7 +248,7 @@ class Gateway:
         keeping = asyncio.ensure_future(self._keep_index())
         await self.server.start()
         try:
-            await uvicorn.Server(data_plane(self.app)).serve(sockets=[listener])
+            await uvicorn.Server(data_plane(self.app, taker=self.taker)).serve(sockets=[listener])
         finally:
             await self.server.close()
             await self.collection.close()
