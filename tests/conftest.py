@@ -1,4 +1,5 @@
-"""What all tests share: how a golden file is compared, and rewritten by `make golden`."""
+"""What all tests share: how a golden file is compared, and rewritten by `make golden`; and compiled
+kernels, which the servers under test find where this process keeps them."""
 
 from __future__ import annotations
 
@@ -7,6 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from dipper.engine.embedded import numba_cache
+
+numba_cache.use(numba_cache.user_folder())  # Before a module with kernels is imported.
 
 Golden = Callable[[Path, str], None]
 

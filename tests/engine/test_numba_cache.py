@@ -119,3 +119,17 @@ def test_a_process_without_workspace_uses_the_users_cache(monkeypatch: pytest.Mo
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/li")
     assert numba_cache.user_folder() == Path("/home/li/.cache/dipper/numba")
+
+
+def test_kernels_of_other_sources_are_kept_apart(tmp_path: Path, installation: Path) -> None:
+    """A kernel is compiled again when one inside it has changed, in whatever file that stands."""
+    code = "from dipper.engine.embedded import numba_cache as c; import sys; "
+    code += "print(c.use(c.Path(sys.argv[1])))"
+    given = {"PYTHONPATH": str(installation), "PYTHONDONTWRITEBYTECODE": "1"}
+    before = _python(code, tmp_path / "cache", **given)
+    assert before.returncode == 0, before.stderr
+    assert _python(code, tmp_path / "cache", **given).stdout == before.stdout
+    inner = installation / "dipper" / "collect" / "kernels" / "write_kernels.py"
+    inner.chmod(0o644)
+    inner.write_text(inner.read_text() + "\n")
+    assert _python(code, tmp_path / "cache", **given).stdout != before.stdout

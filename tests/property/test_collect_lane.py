@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -48,12 +49,18 @@ VALUES: dict[str, Any] = {
 PROPERTIES = st.fixed_dictionaries({}, optional=VALUES)
 IDS = st.sampled_from(["10001", " 10001 ", "a-b", "１２", "", "x" * 256, 5, None]) | WORDS
 PLAIN: dict[str, Any] = {"scenario": WORDS, "channel": WORDS, "seq": st.integers(-5, 5)}
+SUBJECTS = st.dictionaries(
+    st.sampled_from(["case", "operator", "organisation", "person", "boss"]),
+    IDS
+    | st.sampled_from(["org_no:1a", "case_no:", "9x:1", "phone:13800138000", "login:a b", "a:b:c"]),
+    max_size=2,
+)
 DIPPER = st.fixed_dictionaries(
     {},
     optional={
         **PLAIN,
         "business_date": st.sampled_from(["2026-11-24", "soon"]),
-        "subjects": st.dictionaries(st.sampled_from(["case", "operator", "boss"]), IDS, max_size=1),
+        "subjects": SUBJECTS,
         "token": st.just("a.b.c"),
         "other": st.just(1),
     },
@@ -113,6 +120,40 @@ PLAIN_EVENTS = st.fixed_dictionaries(
     },
     optional={"anonymousId": st.sampled_from(["d-1", ""]), "type": st.just("track")},
 )
+RESERVED = st.sampled_from(
+    [
+        ("consent_given", {"purpose": "marketing", "notice_version": "2"}),
+        ("consent_withdrawn", {"purpose": "marketing", "channel": "app"}),
+        ("product_opened", {"product": "wealth.r2", "account": "A1", "opened_on": "2026-11-24"}),
+        ("product_opened", {"product": "wealth.r2", "staff": "S1", "org_unit": "120100"}),
+        ("assessment_recorded", {"risk_level": 3, "valid_until": "2027-11-24"}),
+        ("assessment_recorded", {"risk_level": 9, "valid_until": "2027-11-24"}),
+        ("subject_bound", {"other_id": "login:u1"}),
+    ]
+)
+RESERVED_EVENTS = st.builds(
+    lambda reserved, event: {**event, "event": reserved[0], "properties": reserved[1]},
+    RESERVED,
+    PLAIN_EVENTS,
+)
+MORE_SUBJECTS = st.dictionaries(
+    st.sampled_from(["case", "operator", "organisation"]),
+    st.sampled_from(["org_no:1a", "case_no:77", "login:u1"]),
+    min_size=1,
+    max_size=3,
+)
+
+
+@st.composite
+def shop_events(draw: st.DrawFn) -> dict[str, Any]:
+    """An event of a shop or a case, which may name no person at all."""
+    event = dict(draw(PLAIN_EVENTS))
+    if draw(st.booleans()):
+        del event["userId"]
+    dipper = {**event["context"]["dipper"], "subjects": draw(MORE_SUBJECTS)}
+    return {**event, "context": {"dipper": dipper}}
+
+
 ANY_EVENTS = st.fixed_dictionaries(
     {"event": st.sampled_from(["bill_paid", "tidy_event", "strict_event"])},
     optional={
@@ -142,13 +183,17 @@ DUPLICATES = Duplicates()
 KERNEL = Kernel()
 KERNEL.warm()
 BYTES = [*b'{}[]",:\\0a19 .-+eut', 0, 10, 128, 228, 255]
-_taken = 0
+_taken: Counter[str] = Counter()
 
 
-@pytest.mark.parametrize("source", ["app", "server", "phones", "open_app"])
+@pytest.mark.parametrize("source", ["app", "server", "core", "phones", "open_app"])
 @settings(max_examples=250, deadline=None)
 @given(
-    events=st.lists(PLAIN_EVENTS | GOOD_EVENTS | ANY_EVENTS, min_size=1, max_size=4),
+    events=st.lists(
+        PLAIN_EVENTS | GOOD_EVENTS | RESERVED_EVENTS | shop_events() | ANY_EVENTS,
+        min_size=1,
+        max_size=4,
+    ),
     sent=st.none() | st.just("2026-11-24T05:45:55.9Z") | TIMES,
     ascii_only=st.booleans(),
 )
@@ -156,7 +201,6 @@ def test_the_lane_agrees_with_the_complete_judgement(
     source: str, events: list[dict[str, Any]], sent: str | None, ascii_only: bool
 ) -> None:
     """Every event that the lane takes becomes the same bytes when it is judged completely."""
-    global _taken
     body = json.dumps({"batch": events, "sentAt": sent}, ensure_ascii=ascii_only).encode()
     batch = segment.read(body, None).batch
     rules = Rules(PLAN, SOURCES.by_name[source])
@@ -168,22 +212,51 @@ def test_the_lane_agrees_with_the_complete_judgement(
         return
     assert len(laned.payloads) == len(batch.items) == len(events)
     assert laned.sent == batch.sent
+    consents = 0
     for place, payload in enumerate(laned.payloads):
         assert json.loads(laned.raw(place)) == events[place]
         if payload is None:
             continue
-        _taken += 1
+        _taken[events[place]["event"]] += 1
+        consents += events[place]["event"].startswith("consent_")
         complete = judge.judge(batch.items[place], partial(batch.raw, place), batch.sent, NOW_US)
         assert isinstance(complete, Stored), complete
         assert encode_all([complete]) == [payload]
         assert laned.contents[place] == content_hash(payload)
         assert laned.originals_us[place] == complete.original_us
         assert laned.keys[place] == DUPLICATES.fingerprint(source, complete.message_id)
+    assert laned.has_consents == bool(consents)
 
 
 def test_the_lane_is_not_idle() -> None:
     """The test above means something: the lane took many of the drawn events."""
-    assert _taken > 200
+    assert _taken.total() > 200
+    assert {"consent_given", "product_opened", "assessment_recorded"} <= _taken.keys()
+
+
+@settings(max_examples=200, deadline=None)
+@given(fee=st.floats(allow_nan=False, allow_infinity=False) | st.floats(0, 1e-3))
+def test_shortest_numbers_are_copied(fee: float) -> None:
+    """A number that an encoder of ours has written stays as it is, however long."""
+    event = {
+        "event": "bill_paid",
+        "userId": "10001",
+        "messageId": "m",
+        "timestamp": "2026-11-24T05:45:55.618Z",
+        "properties": {"amount_fen": 5, "fee": fee},
+    }
+    body = msgspec.json.encode({"batch": [event]})
+    rules = Rules(PLAN, SOURCES.by_name["app"])
+    lane = Lane(rules, DUPLICATES.key_of(rules.source.name), KERNEL)
+    laned = lane.run(body, False, NOW_US, 100, 32_768, is_canonical=True)
+    assert laned is not None
+    batch = segment.read(body, None).batch
+    complete = Judge(rules, SOURCES.tokens, Erasures()).judge(
+        batch.items[0], partial(batch.raw, 0), None, NOW_US
+    )
+    assert isinstance(complete, Stored)
+    assert laned.payloads[0] in (None, encode_all([complete])[0])
+    assert laned.payloads[0] is not None or not 1e-5 <= abs(fee) < 1e15
 
 
 @settings(max_examples=300, deadline=None)

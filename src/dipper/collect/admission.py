@@ -22,6 +22,7 @@ from dipper.collect.erasures import Erasures
 from dipper.collect.failed import failed_as_accepted
 from dipper.collect.in_hand import InHand
 from dipper.collect.plan import Failed
+from dipper.collect.subjects import named_in
 from dipper.engine.ports import Entry
 from dipper.engine.record import FAILED_DECODER, Control, FailedEvent, RecordKind
 
@@ -69,15 +70,6 @@ class Admitted(NamedTuple):
 
     entries: list[Entry]
     counts: dict[str, Counts]
-
-
-class _Named(msgspec.Struct):
-    """What of a record tells whose it is."""
-
-    subjects: dict[str, str] = {}
-
-
-_NAMED = msgspec.json.Decoder(_Named)
 
 
 @dataclass
@@ -158,7 +150,7 @@ class Admission:
             is_failed = kind == RecordKind.FAILED
             event = FAILED_DECODER.decode(payload) if is_failed else IDENTIFIED.decode(payload)
             part = sources.setdefault(event.source, _Handed())
-            if self._erasures.is_needed and self._erasures.holds(_NAMED.decode(payload).subjects):
+            if self._erasures.is_needed and self._erasures.holds(named_in(payload)):
                 part.refused += 1
             elif isinstance(event, FailedEvent):
                 part.failed.append(event)

@@ -28,7 +28,7 @@ from dipper.collect.lane import Kernel, Lane, Laned
 from dipper.collect.plan import Failed, Plan
 from dipper.collect.rules import Rules
 from dipper.collect.sources import Source, Sources
-from dipper.collect.subjects import partition_of
+from dipper.collect.subjects import named_in, partition_of
 from dipper.engine.ports import Entry
 from dipper.engine.record import RecordKind
 
@@ -131,7 +131,7 @@ class Collector:
         desk = self._desk(source)
         laned = None
         if route is None or route == "track":
-            laned = self._laned(desk, body, route is not None, received_us)
+            laned = self._laned(desk, body, received_us, is_single=route is not None)
         if laned is None:
             return self.collect(source, desk.dialect.read(body, route).batch, received_us)
         if self._is_settled(laned):
@@ -155,7 +155,7 @@ class Collector:
         laned = None
         if not any(item.__class__ is Unreadable for item in items):
             body = _ENCODER.encode(_Items(cast(Sequence[Incoming], items), batch.sent))
-            laned = self._laned(desk, body, False, received_us)
+            laned = self._laned(desk, body, received_us, is_canonical=batch.is_canonical)
             if laned is not None and self._is_settled(laned):
                 return self._settled(source, laned, received_us)
         judged = desk.judging.run(
@@ -200,9 +200,19 @@ class Collector:
             )
         return desk
 
-    def _laned(self, desk: _Desk, body: bytes, is_single: bool, received_us: int) -> Laned | None:
-        dialect = desk.dialect
-        return desk.lane.run(body, is_single, received_us, dialect.BATCH_MAX, dialect.EVENT_MAX)
+    def _laned(
+        self,
+        desk: _Desk,
+        body: bytes,
+        received_us: int,
+        *,
+        is_single: bool = False,
+        is_canonical: bool = False,
+    ) -> Laned | None:
+        events_max, event_max = desk.dialect.BATCH_MAX, desk.dialect.EVENT_MAX
+        return desk.lane.run(
+            body, is_single, received_us, events_max, event_max, is_canonical=is_canonical
+        )
 
     def _is_settled(self, laned: Laned) -> bool:
         """Whether the lane has taken all, and nobody asks whose the events are."""
@@ -218,17 +228,18 @@ class Collector:
             laned.latest_us,
         )
         admitted = self.admission.admit(source.name, good, (), 0, received_us)
-        return Collected(admitted.entries, admitted.counts, {}, False)
+        return Collected(admitted.entries, admitted.counts, {}, laned.has_consents)
 
     def _finish(self, source: Source, judged: Judged, received_us: int) -> Collected:
         """Admit what is ours, and hand over the rest."""
-        consents = bool(judged.consents)
         lifted = {found for ids in judged.lifting for found in self.erasures.hashes(ids)}
         foreign: dict[int, list[Entry]] = {}
         if self._partitions > 1:
             judged, foreign = self._split(judged)
         admitted = self._admit(source, judged, received_us)
-        return Collected(admitted.entries, admitted.counts, foreign, consents, sorted(lifted))
+        return Collected(
+            admitted.entries, admitted.counts, foreign, judged.has_consents, sorted(lifted)
+        )
 
     def _admit(self, source: Source, judged: Judged, received_us: int) -> Admitted:
         return self.admission.admit(
@@ -239,12 +250,12 @@ class Collector:
         """What belongs to this partition, and entries for the others. Without an id it stays."""
         places, failed = [], []
         foreign: dict[int, list[Entry]] = {}
-        for place, subjects in enumerate(judged.subjects):
-            home = partition_of(subjects, self._partitions)
+        for place, payload in enumerate(judged.payloads):
+            home = partition_of(named_in(payload), self._partitions)
             if home == self._partition:
                 places.append(place)
             else:
-                entry = Entry(RecordKind.EVENT, judged.payloads[place])
+                entry = Entry(RecordKind.EVENT, payload)
                 foreign.setdefault(home, []).append(entry)
         for record in judged.failed:
             home = partition_of(record.subjects, self._partitions)

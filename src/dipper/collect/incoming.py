@@ -94,9 +94,11 @@ class Batch(NamedTuple):
     """The events of one request, in the order of the request.
 
     `sent` is the time of sending that the request states for all its events. `raw` gives the text
-    of one item, which is needed only where it fails.
+    of one item, which is needed only where it fails. `is_canonical` says that numbers among the
+    properties are in their shortest writing, as an encoder of ours writes them.
     """
 
     items: Sequence[Incoming | Unreadable]
     sent: str | None
     raw: Callable[[int], bytes]
+    is_canonical: bool = False

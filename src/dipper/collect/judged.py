@@ -5,9 +5,11 @@ Joins the two ways of judging: what the lane has taken is taken over, the rest i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
+from typing import NamedTuple
 
 from dipper.collect.admission import Good
 from dipper.collect.canonical import Stored, content_hash, encode_all
@@ -20,6 +22,7 @@ from dipper.collect.lane import Laned
 from dipper.collect.plan import Failed
 from dipper.collect.rules import CONSENTS
 from dipper.collect.sources import Source
+from dipper.collect.subjects import named_in
 from dipper.engine.record import FailedEvent
 
 Item = Incoming | Unreadable
@@ -27,17 +30,16 @@ Item = Incoming | Unreadable
 
 @dataclass
 class Judged:
-    """The good events of a request, in order and aligned; `subjects` only where asked for.
-    `lifting` are the ids of those that end the refusal of an erased one among them."""
+    """The good events of a request, in order and aligned, and whether a consent is among them.
+    `lifting` are the ids of those that end the refusal of an erased one."""
 
     payloads: list[bytes] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     originals_us: list[int] = field(default_factory=list)
     contents: list[int] = field(default_factory=list)
-    subjects: list[Mapping[str, str]] = field(default_factory=list)
     failed: list[FailedEvent] = field(default_factory=list)
     refused: int = 0
-    consents: list[Stored] = field(default_factory=list)
+    has_consents: bool = False
     lifting: list[Mapping[str, str]] = field(default_factory=list)
 
     def good(self) -> Good:
@@ -51,10 +53,9 @@ class Judged:
             [self.keys[place] for place in places],
             [self.originals_us[place] for place in places],
             [self.contents[place] for place in places],
-            [],
             failed,
             self.refused,
-            self.consents,
+            self.has_consents,
         )
 
 
@@ -78,26 +79,23 @@ class Judging:
         received_us: int,
     ) -> Judged:
         """Judge `count` events. `item` and `raw` give an event that the lane has not taken."""
-        judged = Judged()
-        for place in range(count):
-            payload = laned.payloads[place] if laned is not None else None
-            subjects = {} if laned is None or payload is None else self._subjects(laned, place)
-            if laned is None or payload is None or self._names_erased(subjects, payload):
+        judged = Judged(has_consents=laned is not None and laned.has_consents)
+        for place, taken in enumerate(_taken(laned) if laned is not None else repeat(None, count)):
+            if taken is None or self._names_erased(taken.payload):
                 event = self.judge.judge(item(place), partial(raw, place), sent, received_us)
                 self._add(judged, event)
                 continue
-            judged.payloads.append(payload)
-            judged.keys.append(int(laned.keys[place]))
-            judged.originals_us.append(int(laned.originals_us[place]))
-            judged.contents.append(int(laned.contents[place]))
-            judged.subjects.append(subjects)
+            judged.payloads.append(taken.payload)
+            judged.keys.append(taken.key)
+            judged.originals_us.append(taken.original_us)
+            judged.contents.append(taken.content)
         return judged
 
-    def _names_erased(self, subjects: Mapping[str, str], payload: bytes) -> bool:
+    def _names_erased(self, payload: bytes) -> bool:
         """Whether an event may name an erased id, so that it must be judged completely."""
         if not self.erasures.is_needed:
             return False
-        return b'"other_id"' in payload or self.erasures.holds(subjects)
+        return b'"other_id"' in payload or self.erasures.holds(named_in(payload))
 
     def _add(self, judged: Judged, event: Stored | FailedEvent | Refused) -> None:
         if isinstance(event, Refused):
@@ -116,17 +114,26 @@ class Judging:
             judged.failed.append(failed_as_accepted(payload, failure, content))
             return
         if event.event in CONSENTS:
-            judged.consents.append(event)
+            judged.has_consents = True
         if self.erasures.holds(event.subjects):
             judged.lifting.append(event.subjects)
         judged.payloads.append(payload)
         judged.keys.append(self.duplicates.fingerprint(self.source.name, event.message_id))
         judged.originals_us.append(NO_TIME if event.original_us is None else event.original_us)
         judged.contents.append(content)
-        judged.subjects.append(event.subjects)
 
-    def _subjects(self, laned: Laned, place: int) -> dict[str, str]:
-        """The ids of an event that the lane has taken: a person, a device, or both."""
-        user, device = laned.ids(place)
-        subjects = {"person": f"{self.source.person_id_type}:{user}"} if user else {}
-        return subjects | {"device": f"device:{device}"} if device else subjects
+
+class _Taken(NamedTuple):
+    """An event that the lane has taken."""
+
+    payload: bytes
+    key: int
+    original_us: int
+    content: int
+
+
+def _taken(laned: Laned) -> Iterator[_Taken | None]:
+    """The events of a request; None for those that the lane has left."""
+    numbers = (laned.keys.tolist(), laned.originals_us.tolist(), laned.contents.tolist())
+    for payload, *found in zip(laned.payloads, *numbers, strict=True):
+        yield None if payload is None else _Taken(payload, *found)

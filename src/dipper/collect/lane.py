@@ -14,6 +14,7 @@ import numpy as np
 
 from dipper.collect.kernels.json_kernels import FAULT, padded
 from dipper.collect.kernels.kernel import (
+    CONSENTS,
     EARLIEST,
     FIRST,
     LATEST,
@@ -24,8 +25,9 @@ from dipper.collect.kernels.kernel import (
     Tables,
     run,
 )
-from dipper.collect.kernels.scan_kernels import RAW, USER, WIDTH
+from dipper.collect.kernels.scan_kernels import RAW, WIDTH
 from dipper.collect.kernels.tables import tables_of
+from dipper.collect.kernels.write_kernels import ANY_DIGITS, SHORTEST_DIGITS
 from dipper.collect.rules import Rules
 from dipper.collect.sources import Source
 from dipper.collect.subjects import REWRITTEN
@@ -61,7 +63,7 @@ class Kernel:
             return
         body = b'{"batch":[]}'
         tables = tables_of(_NOBODY, "", {}, np.zeros(2, np.uint64))
-        run(padded(body), len(body), False, 0, 0, *tables, *_room(1, 1_024))
+        run(padded(body), len(body), False, 0, 0, ANY_DIGITS, *tables, *_room(1, 1_024))
         self._is_warm = True
 
     def room(self, events_max: int, body_size: int) -> Room:
@@ -90,7 +92,8 @@ def _room(events_max: int, out_size: int) -> Room:
 class Laned(NamedTuple):
     """What the lane made of a request; the arrays are valid until the next one.
 
-    `payloads` has None for each event that needs the complete judgement. Keys, content hashes and
+    `payloads` has None for each event that needs the complete judgement; `has_consents` tells of
+    the others. Keys, content hashes and
     original times have a number for every event, which counts only for those with a payload; the
     times lie between `earliest_us` and `latest_us`.
     """
@@ -99,6 +102,7 @@ class Laned(NamedTuple):
     sent: str | None
     payloads: list[bytes | None]
     is_complete: bool
+    has_consents: bool
     keys: np.ndarray
     contents: np.ndarray
     originals_us: np.ndarray
@@ -110,12 +114,6 @@ class Laned(NamedTuple):
         """The text of one event."""
         start = place * WIDTH + 2 * RAW
         return self.body[self.rows[start] : self.rows[start + 1]]
-
-    def ids(self, place: int) -> tuple[str, str]:
-        """User and device of an event with a payload, as they came."""
-        start = place * WIDTH + 2 * USER
-        user, user_end, device, device_end = self.rows[start : start + 4].tolist()
-        return self.body[user:user_end].decode(), self.body[device:device_end].decode()
 
 
 class Lane:
@@ -130,14 +128,32 @@ class Lane:
         self._known = -1
 
     def run(
-        self, body: bytes, is_single: bool, received_us: int, batch_max: int, event_max: int
+        self,
+        body: bytes,
+        is_single: bool,
+        received_us: int,
+        batch_max: int,
+        event_max: int,
+        *,
+        is_canonical: bool = False,
     ) -> Laned | None:
-        """Take a request of track events through. None where another reader must read it."""
+        """Take a request of track events through. None where another reader must read it.
+
+        `is_canonical` says that its numbers are in their shortest writing.
+        """
         if not self._is_open or not self._kernel.is_warm():
             return None
         room = self._kernel.room(batch_max, len(body))
+        digits_max = SHORTEST_DIGITS if is_canonical else ANY_DIGITS
         count = run(
-            padded(body), len(body), is_single, received_us, event_max, *self._compiled(), *room
+            padded(body),
+            len(body),
+            is_single,
+            received_us,
+            event_max,
+            digits_max,
+            *self._compiled(),
+            *room,
         )
         if count == FAULT:
             return None
@@ -149,6 +165,7 @@ class Lane:
             body[facts[SENT_AT] : facts[SENT_END]].decode() if facts[SENT_AT] else None,
             _payloads(room.out, facts[FIRST], ends),
             is_complete,
+            facts[CONSENTS] > 0,
             room.keys[:count],
             room.contents[:count],
             room.originals[:count],

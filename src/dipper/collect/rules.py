@@ -85,7 +85,11 @@ class Rules(dict[str | None, Rule]):
                 return _failing(name, self.plan.unknown(name))
             plan = self.plan.undeclared_event(name)
         needed = belief(name, plan.senders, self.source)
-        is_plain = needed is Belief.PLAIN and name not in ENVELOPE_IN_PROPERTIES
+        # What the envelope takes from among the properties is usually declared nowhere, and then
+        # whoever brings it is out of the ordinary.
+        is_plain = needed is Belief.PLAIN and plan.declared.keys().isdisjoint(
+            ENVELOPE_IN_PROPERTIES.get(name, ())
+        )
         return Rule(
             event=name,
             plan=plan,

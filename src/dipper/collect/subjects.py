@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from dipper.collect.incoming import GivenId
 from dipper.collect.names import NAME_MAX
 from dipper.collect.sources import Source
@@ -96,6 +98,20 @@ def _typed_id(source: Source, role: str, given: str | int) -> str | None:
     if role == "organisation":
         default = source.organisation_id_type
     return id_of(default, given, role)
+
+
+class _Named(msgspec.Struct):
+    """What of a record tells whose it is."""
+
+    subjects: dict[str, str] = {}
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+def named_in(payload: bytes) -> dict[str, str]:
+    """Role -> id of a stored event or failed event."""
+    return _NAMED.decode(payload).subjects
 
 
 def partition_of(subjects: Mapping[str, str], partitions: int) -> int:

@@ -14,19 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import compress, islice
 
 import numpy as np
 
 from dipper.engine.ports import StateReader
 from dipper.engine.record import Event
 from dipper.expr.dates import truncate_moment
+from dipper.fold.conditions import Flags, Numbers
 from dipper.fold.tags import fold_many
 from dipper.fold.windows import NEVER, changes_between, changes_of_many, evaluation_moments
 from dipper.kit.clock import HOUR_US
 from dipper.profile.crowd import Crowd, timer_of
 from dipper.profile.evaluation import Known
-from dipper.profile.formulas import Environment
 from dipper.profile.gather import Gathered, gather, read_stored
 from dipper.profile.id_state import ALONE, KIND_MASK, NEVER_US
 from dipper.profile.identity import KINDS, Key, Ownership
@@ -35,6 +35,7 @@ from dipper.profile.segments import Announced, Standing, Turn, announcement, rea
 from dipper.profile.tags import KindTable, TagTable
 
 SUBJECTS_AT_ONCE = 2_000
+MOMENTS_AT_ONCE = 256
 
 Changed = dict[str, dict[bytes, bytes | None]]
 
@@ -201,21 +202,14 @@ class _Tick:
         )
         since = np.array([due.since_us for due in part], dtype=np.int64)
         which, when = evaluation_moments(starts, moments, since, self.before_us, self.now_us)
-        values, nulls = fold_many(rows, begins[which], ends[which], when, evaluation.fold)
-        plain = evaluation.plain(values, nulls, [part[s].known.texts for s in which.tolist()])
+        folded = fold_many(rows, begins[which], ends[which], when, evaluation.fold)
+        members = _members(kind, *folded, which, when, [due.known for due in part])
         paths: list[list[tuple[int, frozenset[str]]]] = [[] for _ in part]
-        for place, (s, moment_us) in enumerate(zip(which.tolist(), when.tolist(), strict=True)):
-            members = self._members(kind, plain[place], part[s], moment_us)
-            paths[s].append((moment_us, members))
+        for s, moment_us, now in zip(which.tolist(), when.tolist(), members, strict=True):
+            paths[s].append((moment_us, now))
         for s, due in enumerate(part):
             self._announce(due, kind, paths[s])
             self._set(due, kind, int(following[s]))
-
-    def _members(
-        self, kind: KindTable, plain: Sequence[object], due: _Due, moment_us: int
-    ) -> frozenset[str]:
-        values = kind.segments.environment(plain, due.known, moment_us)  # type: ignore[arg-type]
-        return frozenset(name for name, source in kind.announced if values[source])
 
     def _announce(self, due: _Due, kind: KindTable, path: list[tuple[int, frozenset[str]]]) -> None:
         members = due.standing.members & kind.rules.keys()
@@ -264,7 +258,7 @@ class _Tick:
 
 class _Past:
     """A subject before a tick: when late turns took place. Each moment is evaluated once, whatever
-    has turned, from the last one back."""
+    has turned, from the last one back, MOMENTS_AT_ONCE of them together."""
 
     def __init__(self, due: _Due, kind: KindTable, until_us: int) -> None:
         self._due, self._kind, self._until_us = due, kind, until_us
@@ -273,19 +267,48 @@ class _Past:
         since_us = max(due.since_us, min(first, until_us))
         moments = changes_between(rows, since_us - 1, until_us, kind.segments.watch)
         self._moments: list[int] = moments.tolist()[::-1]
-        self._values: list[Environment] = []
+        self._members: list[frozenset[str]] = []
 
     def crossing_us(self, segment: str, is_member: bool) -> int:
         """Back from `until_us` to where membership was another."""
         crossing_us = self._until_us
         for place, moment_us in enumerate(self._moments):
-            if place == len(self._values):
-                found = self._due.found
-                self._values.append(self._kind.segments.at(found.rows, moment_us, self._due.known))
-            if bool(self._values[place][f"segment.{segment}"]) != is_member:
+            if place == len(self._members):
+                self._members += self._evaluated(place)
+            if (segment in self._members[place]) != is_member:
                 return crossing_us
             crossing_us = moment_us
         return crossing_us
+
+    def _evaluated(self, place: int) -> list[frozenset[str]]:
+        """To what the subject belonged at the next moments."""
+        when = np.array(self._moments[place : place + MOMENTS_AT_ONCE], dtype=np.int64)
+        rows, which = self._due.found.rows, np.zeros(len(when), dtype=np.int64)
+        folded = fold_many(rows, which, which + len(rows), when, self._kind.segments.fold)
+        return _members(self._kind, *folded, which, when, [self._due.known])
+
+
+def _members(
+    kind: KindTable,
+    values: Numbers,
+    nulls: Flags,
+    which: Numbers,
+    when: Numbers,
+    known: Sequence[Known],
+) -> list[frozenset[str]]:
+    """To which announced segments subjects belong at moments (µs). For each there is what was
+    folded, and whose it is: a place in `known`."""
+    names = [name for name, _ in kind.announced]
+    if kind.quick is not None:
+        found = kind.quick.members(values, nulls, which, known)
+        return [frozenset(compress(names, row)) for row in found.tolist()]
+    evaluation, whose = kind.segments, which.tolist()
+    plain = evaluation.plain(values, nulls, [known[s].texts for s in whose])
+    members = []
+    for one, s, moment_us in zip(plain, whose, when.tolist(), strict=True):
+        all_values = evaluation.environment(one, known[s], moment_us)
+        members.append(frozenset(name for name, source in kind.announced if all_values[source]))
+    return members
 
 
 def _united(standings: Iterable[Standing]) -> Standing:

@@ -57,6 +57,7 @@ _PROPERTIES = {
     "purpose": _Property("text", "处理目的", "purpose"),
     "notice_version": _Property("text", "告知版本", "version of the notice"),
     "evidence": _Property("text", "授权凭证", "evidence of the consent", "C1"),
+    "separate": _Property("bool", "单独同意", "given as a separate consent"),
     "other_id": _Property("text", "另一标识", "the other id, idtype:value", "C2"),
     "account": _Property("text", "账户", "account", "C2", sensitive=True),
     "opened_on": _Property("date", "开立日期", "opened on", "C1"),
@@ -78,7 +79,7 @@ _PROPERTIES = {
 }
 
 _OUTCOME = ("decision_id", "offer", "product", "line", "treatment")
-_CONSENT = ("purpose", "notice_version", "evidence")
+_CONSENT = ("purpose", "notice_version", "separate", "evidence")
 _PAGE = ("path", "url", "referrer", "search", "title", "page_name")
 
 _EVENTS = {

@@ -6,15 +6,13 @@ import gc
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from dipper.app.keys import read_keys
 from dipper.app.programs import applied
 from dipper.app.served import Current, Programs, Served
 from dipper.app.workspace import Workspace
 from dipper.collect.counts import Counts
 from dipper.collect.erasures import Erasures
-from dipper.collect.subjects import partition_of
+from dipper.collect.subjects import named_in, partition_of
 from dipper.engine.ports import Entry
 from dipper.engine.record import RecordKind
 from dipper.feed.mapping import Map
@@ -33,20 +31,13 @@ BESIDE_RECORDS = 100_000
 """From so many records on, a second process projects while this one goes on reading."""
 
 
-class _Named(msgspec.Struct):
-    subjects: dict[str, str] = {}
-
-
-_NAMED = msgspec.json.Decoder(_Named)
-
-
 def by_partition(entries: list[Entry], partitions: int) -> dict[int, list[Entry]]:
     """Entries by the partition of their first id; what names nobody goes to the first."""
     if partitions == 1:
         return {0: entries}
     found: dict[int, list[Entry]] = {}
     for entry in entries:
-        subjects = {} if entry[0] == RecordKind.CONTROL else _NAMED.decode(entry[1]).subjects
+        subjects = {} if entry[0] == RecordKind.CONTROL else named_in(entry[1])
         found.setdefault(partition_of(subjects, partitions), []).append(entry)
     return found
 

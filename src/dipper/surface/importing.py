@@ -87,7 +87,7 @@ class Judging:
         if self._judged > UNCOMPILED_ROWS:
             self._collector.warm()
         items = list(map(_Translation(source, mapping).incoming, found))
-        batch = Batch(items, None, lambda place: _ENCODE(items[place]))
+        batch = Batch(items, None, lambda place: _ENCODE(items[place]), is_canonical=True)
         collected = self._collector.collect(source, batch, received_us)
         return collected.entries, collected.counts.get(source.name, Counts())
 

@@ -23,17 +23,20 @@ from dipper.collect.kernels.scan_kernels import (
     scan,
 )
 from dipper.collect.kernels.write_kernels import (
+    CONSENT,
     EVENT_NAME,
     EVENT_NAME_END,
     RULE_WIDTH,
     SCENARIO,
     SCENARIO_END,
     SEQ,
+    SUBJECTS,
     find_columns,
     is_plain_id,
     put,
     put_int,
     put_integer,
+    put_more_subjects,
     put_properties,
     put_text,
 )
@@ -85,19 +88,20 @@ class Room(NamedTuple):
 
 
 # Facts of a request: where its sending time stands, where the first payload begins, how many events
-# have one, and the first and last of their original times.
-SENT_AT, SENT_END, FIRST, TAKEN, EARLIEST, LATEST = range(6)
+# have one, the first and last of their original times, and how many of them are consents.
+SENT_AT, SENT_END, FIRST, TAKEN, EARLIEST, LATEST, CONSENTS = range(7)
 
 
 @kernel
 def run(
-    b, size, is_single, received_us, event_max,
+    b, size, is_single, received_us, event_max, digits_max,
     table, places, rules, pieces, text, keys, is_public,
     rows, out, ends, fingerprints, contents, originals, spans, facts,
 ):  # fmt: skip
     """Scan a request and write the records of all events for which the lane is open.
 
-    The second line of arguments is a `Tables`, the third a `Room`. Gives the number of events, or
+    The second line of arguments is a `Tables`, the third a `Room`; of `digits_max` tells
+    `put_double`. Gives the number of events, or
     FAULT for a request that must be read otherwise.
     """
     count = scan(b, size, is_single, table, places, text, rows, facts)
@@ -115,7 +119,7 @@ def run(
         stamp = _put_piece(out, stamp, text, table, pieces, SENT)
         stamp = put_int(out, stamp, sent_us)
     o = facts[FIRST] = stamp
-    facts[TAKEN] = 0
+    facts[TAKEN] = facts[CONSENTS] = 0
     facts[EARLIEST], facts[LATEST] = TIME_MAX_US, 0
     for number in range(count):
         row = number * WIDTH
@@ -128,7 +132,7 @@ def run(
             end = _write(
                 b, rows, row, table, places, rules, pieces, text, keys, is_public,
                 received_us, sent_us, stamp, out, o, spans,
-                fingerprints, contents, originals, number,
+                fingerprints, contents, originals, number, digits_max, facts,
             )  # fmt: skip
         if end < 0 or end - o > event_max:
             continue
@@ -143,6 +147,7 @@ def run(
 def _write(
     b, rows, row, table, places, rules, pieces, text, keys, is_public,
     received_us, sent_us, stamp, out, o, spans, fingerprints, contents, originals, number,
+    digits_max, facts,
 ):  # fmt: skip
     """Write one record at o; the place behind it, or FAULT."""
     name, name_end = rows[_U(row + 2 * NAME)], rows[_U(row + 2 * NAME + 1)]
@@ -160,6 +165,14 @@ def _write(
     event_us = original_us
     if sent_us >= 0 and abs(received_us - sent_us) > SKEW_TOLERATED_US:
         event_us = received_us - (sent_us - original_us)
+    columns = rows[_U(row + 2 * COLUMNS)]
+    for place in range(2 * (SUBJECTS + 1)):
+        spans[_U(place)] = 0
+    if columns and not find_columns(b, columns, table, places, text, spans):
+        return FAULT
+    more = spans[2 * SUBJECTS]
+    if more and is_public:
+        return FAULT  # Each of them would be a claim.
     has_user = rows[_U(row + 2 * USER + 1)] > rows[_U(row + 2 * USER)]
     o = _put_piece(out, o, text, table, pieces, HEAD)
     o = put(out, o, b, message, message_end)
@@ -173,7 +186,7 @@ def _write(
     o = _put_piece(out, o, text, table, pieces, PROGRAM)
     canonical = o
     o = put(out, o, text, table[_U(rule + EVENT_NAME)], table[_U(rule + EVENT_NAME_END)])
-    o = _put_subjects(b, rows, row, out, o, text, table, pieces, has_user)
+    o = _put_subjects(b, rows, row, out, o, text, table, places, pieces, has_user, more)
     if o < 0:
         return FAULT
     o = _put_piece(out, o, text, table, pieces, AFTER_SUBJECTS)
@@ -181,16 +194,16 @@ def _write(
         o = put(out, o, out, moment, moment_end)
     else:
         o = put_int(out, o, original_us)
-    columns = rows[_U(row + 2 * COLUMNS)]
-    o = _put_columns(b, columns, out, o, table, places, text, pieces, rule, spans)
+    o = _put_columns(b, out, o, table, text, pieces, rule, spans)
     if o < 0:
         return FAULT
     o = _put_piece(out, o, text, table, pieces, PROPERTIES_PIECE)
-    o = put_properties(out, o, b, properties, table, places, text, rule, spans)
+    o = put_properties(out, o, b, properties, table, places, text, rule, spans, digits_max)
     if o < 0:
         return FAULT
     out[_U(o)] = CLOSE
     o += 1
+    facts[CONSENTS] += table[_U(rule + CONSENT)]
     originals[number] = original_us
     contents[number] = content_of(out, canonical, o)
     fingerprints[number] = siphash(keys[0], keys[1], b, message, message_end)
@@ -204,8 +217,8 @@ def _put_piece(out, o, text, table, pieces, number):
 
 
 @inner
-def _put_subjects(b, rows, row, out, o, text, table, pieces, has_user):
-    """Write person and device; FAULT for ids that are stored in another writing."""
+def _put_subjects(b, rows, row, out, o, text, table, places, pieces, has_user, more):
+    """Write person, device and further ones; FAULT for ids that are stored in another writing."""
     device, device_end = rows[_U(row + 2 * DEVICE)], rows[_U(row + 2 * DEVICE + 1)]
     if has_user:
         user, user_end = rows[_U(row + 2 * USER)], rows[_U(row + 2 * USER + 1)]
@@ -215,7 +228,7 @@ def _put_subjects(b, rows, row, out, o, text, table, pieces, has_user):
         o = put(out, o, b, user, user_end)
         out[_U(o)] = QUOTE
         o += 1
-    elif device_end == device:
+    elif device_end == device and not more:
         return FAULT
     if device_end > device:
         if not is_plain_id(b, device, device_end):
@@ -224,16 +237,15 @@ def _put_subjects(b, rows, row, out, o, text, table, pieces, has_user):
         o = put(out, o, b, device, device_end)
         out[_U(o)] = QUOTE
         o += 1
+    if more:
+        is_first = not has_user and device_end == device
+        o = put_more_subjects(out, o, b, more, table, places, text, is_first)
     return o
 
 
 @inner
-def _put_columns(b, columns, out, o, table, places, text, pieces, rule, spans):
+def _put_columns(b, out, o, table, text, pieces, rule, spans):
     """Write `seq` and the columns, the event's own scenario where none came; FAULT if unusual."""
-    for place in range(2 * (SEQ + 1)):
-        spans[_U(place)] = 0
-    if columns and not find_columns(b, columns, table, places, text, spans):
-        return FAULT
     begin, end = spans[2 * SEQ], spans[2 * SEQ + 1]
     if begin and not (end - begin == 1 and at(b, begin) == 48):
         o = _put_piece(out, o, text, table, pieces, SEQ_PIECE)

@@ -1,7 +1,8 @@
 """All names that the kernels must know, in one flat table: a name in a scope gives a number.
 
-Scopes keep the members of a request, an event, its context, its columns, the events of a source,
-the properties of each event and the allowed texts of each property apart. A name is found by its
+Scopes keep the members of a request, an event, its context, its columns and its further subjects,
+the id types that are written anew, the events of a source, the properties of each event and the
+allowed texts of each property apart. A name is found by its
 hash and confirmed byte by byte, so that no chosen name is taken for another.
 """
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from dipper.collect.kernels.compiled import inner, kernel
 
-REQUEST, EVENT, CONTEXT, COLUMNS, EVENTS, FIRST_FREE = np.arange(6)
+REQUEST, EVENT, CONTEXT, COLUMNS, SUBJECTS, REWRITTEN, EVENTS, FIRST_FREE = np.arange(8)
 """The fixed scopes; rules and allowed texts take their own from FIRST_FREE on.
 
 Constants that are handed to kernels are int64 by type: a literal number would be compiled into a

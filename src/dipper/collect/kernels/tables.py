@@ -20,11 +20,15 @@ from dipper.collect.kernels.names import (
     FIRST_FREE,
     PLACE,
     REQUEST,
+    REWRITTEN,
+    SUBJECTS,
     build,
 )
 from dipper.collect.plan import Declared
-from dipper.collect.rules import Rule
+from dipper.collect.rules import CONSENTS, Rule
 from dipper.collect.sources import Source
+from dipper.collect.subjects import REWRITTEN as REWRITTEN_TYPES
+from dipper.collect.subjects import ROLES
 from dipper.spec.envelope import COLUMN_TEXTS
 
 PROPERTIES_MAX = 60
@@ -57,10 +61,11 @@ _MEMBERS: dict[tuple[int, str], int] = {
     },
     (COLUMNS, "seq"): write_kernels.SEQ,
     **{(COLUMNS, name): place for place, name in enumerate(_COLUMN_NAMES)},
-    **{
-        (COLUMNS, name): write_kernels.COLUMN_FAULT
-        for name in ("business_date", "subjects", "token")
-    },
+    **{(COLUMNS, name): write_kernels.COLUMN_FAULT for name in ("business_date", "token")},
+    (COLUMNS, "subjects"): write_kernels.SUBJECTS,
+    # Person and device have fields of their own.
+    **{(SUBJECTS, name): place for place, name in enumerate(ROLES[2:])},
+    **{(REWRITTEN, name): 1 for name in REWRITTEN_TYPES},
 }
 
 
@@ -110,7 +115,10 @@ def tables_of(
                 scope += bool(choices)
             event = text.add(b',"event":' + _encode(rule.event) + b',"subjects":{')
             scenario = b',"scenario":' + _encode(rule.scenario) if rule.scenario else b""
-            rows.append([first, count, required, *event, *text.add(scenario), own_scope])
+            is_consent = rule.event in CONSENTS
+            rows.append(
+                [first, count, required, *event, *text.add(scenario), own_scope, is_consent]
+            )
         names[EVENTS, sent] = numbers[rule.event]
     table = build(names, text.data)
     rules_at = len(table)
@@ -151,6 +159,8 @@ def _kind(known: Declared) -> tuple[int, tuple[str, ...]]:
     """How the kernel checks a property, and its allowed texts."""
     if get_origin(known.type) is Literal:
         choices: tuple[Any, ...] = get_args(known.type)
+        if all(type(choice) is int for choice in choices):
+            return write_kernels.NUMBER, tuple(map(str, choices))
         if any(_encode(choice) != f'"{choice}"'.encode() for choice in choices):
             return write_kernels.OTHER, ()
         return write_kernels.CHOICE, choices

@@ -25,24 +25,32 @@ from dipper.collect.kernels.json_kernels import (
     value_end,
 )
 from dipper.collect.kernels.names import COLUMNS as COLUMN_NAMES
-from dipper.collect.kernels.names import UNKNOWN, find
+from dipper.collect.kernels.names import REWRITTEN, UNKNOWN, find
+from dipper.collect.kernels.names import SUBJECTS as ROLE_NAMES
 
 # Kinds of properties. OTHER is judged completely.
-BOOL, INT, DOUBLE, TEXT, CHOICE, DATE, OTHER = range(7)
+BOOL, INT, DOUBLE, TEXT, CHOICE, NUMBER, DATE, OTHER = range(8)
 # A rule in the table: its slots and how many, the mask of required ones, its name and its default
-# scenario as they are written, the scope of its properties' names.
-SLOTS, SLOT_COUNT, REQUIRED, EVENT_NAME, EVENT_NAME_END, SCENARIO, SCENARIO_END, SCOPE = range(8)
-RULE_WIDTH = 8
+# scenario as they are written, the scope of its properties' names, and 1 for a consent.
+SLOTS, SLOT_COUNT, REQUIRED, EVENT_NAME, EVENT_NAME_END, SCENARIO, SCENARIO_END, SCOPE, CONSENT = (
+    range(9)
+)
+RULE_WIDTH = 9
 # A slot: what a property is, its name as it is written, the scope of its allowed texts.
 KIND, KEY, KEY_END, CHOICES = range(4)
 SLOT_WIDTH = 4
-SEQ, COLUMN_FAULT = 9, 10
-"""In the scope of columns: the texts are 0 to 8, then `seq`; the rest closes the lane."""
+SEQ, SUBJECTS, COLUMN_FAULT = 9, 10, 11
+"""In the scope of columns: the texts are 0 to 8, then `seq` and `subjects`; the rest closes the
+lane."""
 _U = np.uint64
 _ID_MAX = 255
 _CARD_DIGITS_MAX = 19
 _SUSPECT_DIGITS = 12
-_FLOAT_DIGITS_MAX = 15
+ANY_DIGITS, SHORTEST_DIGITS = 15, 17
+"""Significant digits up to which a double is as short as it can be: whoever wrote it, or where the
+shortest writing is what came."""
+_ZEROS_MAX = 4
+"""So many zeros may stand behind the point before an exponent would be written."""
 
 
 @inner
@@ -145,18 +153,18 @@ def put_integer(out, o, b, start, end):
 
 
 @kernel
-def put_double(out, o, b, start, end):
+def put_double(out, o, b, start, end, digits_max):
     """Copy a number in the shortest writing of its double; FAULT where another may be shorter.
 
-    Up to 15 digits the shortest writing is the one that came, if it has no exponent, no needless
-    zero, and is not so small that an exponent would be written.
+    Up to `digits_max` digits the shortest writing is the one that came, if it has no exponent, no
+    needless zero, and is not so small that an exponent would be written.
     """
     i = start + 1 if at(b, start) == 45 else start
     whole = i
     while 48 <= at(b, i) <= 57:
         i += 1
     before = i - whole
-    if before == 0 or before > _FLOAT_DIGITS_MAX or (at(b, whole) == 48 and before > 1):
+    if before == 0 or before > ANY_DIGITS or (at(b, whole) == 48 and before > 1):
         return FAULT
     if i == end:
         if at(b, whole) == 48 and whole > start:
@@ -168,29 +176,34 @@ def put_double(out, o, b, start, end):
     if at(b, i) != 46:
         return FAULT
     after = end - i - 1
-    if after < 1 or before + after > _FLOAT_DIGITS_MAX:
+    zeros = 0
+    while at(b, whole) == 48 and zeros < after and at(b, i + 1 + zeros) == 48:
+        zeros += 1
+    digits = after - zeros + (before if at(b, whole) != 48 else 0)
+    if after < 1 or zeros > _ZEROS_MAX or digits > digits_max:
         return FAULT
     for k in range(i + 1, end):
         if not 48 <= at(b, k) <= 57:
             return FAULT
-    if at(b, end - 1) == 48 and (after > 1 or at(b, whole) == 48):
-        return FAULT
-    if at(b, whole) == 48 and at(b, i + 1) == 48:
+    if at(b, end - 1) == 48 and (after > 1 or (at(b, whole) == 48 and whole > start)):
         return FAULT
     return put(out, o, b, start, end)
 
 
 @inner
-def put_value(out, o, b, start, end, slot, table, places, text):
+def put_value(out, o, b, start, end, slot, table, places, text, digits_max):
     """Write the value of a property in its declared type; FAULT if it is of another one."""
     kind = table[_U(slot + KIND)]
     c = at(b, start)
     if kind == INT:
         return put_integer(out, o, b, start, end)
     if kind == DOUBLE:
-        return put_double(out, o, b, start, end)
+        return put_double(out, o, b, start, end, digits_max)
     if kind == BOOL:
         return put(out, o, b, start, end) if c == 116 or c == 102 else FAULT
+    if kind == NUMBER:
+        known = find(table, places, text, table[_U(slot + CHOICES)], b, start, end)
+        return put(out, o, b, start, end) if known != UNKNOWN else FAULT
     if c != QUOTE or kind == OTHER:
         return FAULT
     if kind == TEXT:
@@ -209,7 +222,7 @@ def put_value(out, o, b, start, end, slot, table, places, text):
 
 
 @inner
-def put_properties(out, o, b, start, table, places, text, rule, spans):
+def put_properties(out, o, b, start, table, places, text, rule, spans, digits_max):
     """Write the object of properties that begins at `start`, in the order of slots, or FAULT."""
     slots, count = table[_U(rule + SLOTS)], table[_U(rule + SLOT_COUNT)]
     scope, required = table[_U(rule + SCOPE)], table[_U(rule + REQUIRED)]
@@ -250,11 +263,19 @@ def put_properties(out, o, b, start, table, places, text, rule, spans):
                 return FAULT
             o = put(out, o, b, begin, end)
         else:
-            o = put_value(out, o, b, begin, end, slot, table, places, text)
+            o = put_value(out, o, b, begin, end, slot, table, places, text, digits_max)
         if o < 0:
             return FAULT
     out[_U(o)] = CLOSE
     return o + 1
+
+
+@inner
+def _is_of_column(column, first):
+    """Whether a value may stand in a column, by its first byte."""
+    if column == SUBJECTS:
+        return first == OPEN
+    return (column == SEQ) != (first == QUOTE)
 
 
 @inner
@@ -273,7 +294,7 @@ def find_columns(b, start, table, places, text, spans):
             if (
                 column == COLUMN_FAULT
                 or spans[_U(2 * column)]
-                or (column == SEQ) == (at(b, begin) == QUOTE)
+                or not _is_of_column(column, at(b, begin))
             ):
                 return False
             spans[_U(2 * column)] = begin
@@ -282,3 +303,58 @@ def find_columns(b, start, table, places, text, spans):
         if at(b, i) == COMMA:
             i = blank(b, i + 1)
     return at(b, i) == CLOSE
+
+
+@inner
+def put_more_subjects(out, o, b, start, table, places, text, first):
+    """Write the further subjects of the object at `start`; FAULT unless each is `idtype:value` in
+    letters and digits, which is how it is stored. `first` says that no id stands before them."""
+    seen = np.int64(0)
+    i = blank(b, start + 1)
+    while at(b, i) == QUOTE:
+        begin, end = i, plain_end(b, i + 1)
+        if at(b, end) != QUOTE:
+            return FAULT  # a name with escapes
+        role = find(table, places, text, ROLE_NAMES, b, begin + 1, end)
+        i = blank(b, blank(b, end + 1) + 1)
+        if role == UNKNOWN or (seen >> role) & 1 or at(b, i) != QUOTE:
+            return FAULT
+        seen |= np.int64(1) << role
+        value = i
+        i = value_end(b, i)
+        if not _is_typed_id(b, value + 1, i - 1, table, places, text):
+            return FAULT
+        if not first:
+            out[_U(o)] = COMMA
+            o += 1
+        first = False
+        o = put(out, o, b, begin, end + 1)
+        out[_U(o)] = COLON
+        o = put(out, o + 1, b, value, i)
+        i = blank(b, i)
+        if at(b, i) == COMMA:
+            i = blank(b, i + 1)
+    return o if at(b, i) == CLOSE and seen else FAULT
+
+
+@inner
+def _is_typed_id(b, start, end, table, places, text):
+    """Whether a text is an id type, a colon, and 1 to 255 letters and digits."""
+    i = start
+    while _is_alphanumeric(at(b, i)) or at(b, i) == 95:
+        i += 1
+    if i == start or at(b, i) != COLON or 48 <= at(b, start) <= 57:
+        return False
+    if find(table, places, text, REWRITTEN, b, start, i) != UNKNOWN:
+        return False
+    if not 0 < end - i - 1 <= _ID_MAX:
+        return False
+    i += 1
+    while i < end and _is_alphanumeric(at(b, i)):
+        i += 1
+    return i == end
+
+
+@inner
+def _is_alphanumeric(c):
+    return 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122

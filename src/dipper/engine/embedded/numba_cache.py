@@ -7,6 +7,7 @@ place first, before it imports a module with kernels; this one imports none at i
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -15,11 +16,14 @@ _VARIABLE = "NUMBA_CACHE_DIR"
 
 
 def use(folder: Path) -> Path:
-    """Keep compiled kernels in this folder from now on; makes it. Gives the folder.
+    """Keep compiled kernels from now on in a part of this folder that belongs to the sources as
+    they are; makes it and gives it.
 
-    Kernels of modules that are imported already stay where they are. Raises OSError where the
-    folder cannot be made.
+    Numba compiles a kernel again when its own file has changed, but not when only a kernel inside
+    it has, which may stand in another file. Kernels of modules that are imported already stay where
+    they are. Raises OSError where the folder cannot be made.
     """
+    folder /= _stamp()
     folder.mkdir(parents=True, exist_ok=True)
     os.environ[_VARIABLE] = str(folder)
     if "numba" in sys.modules:
@@ -31,6 +35,18 @@ def user_folder() -> Path:
     """The folder of this user, for a process without a workspace (XDG base directories)."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(home) / "dipper" / "numba"
+
+
+def _stamp() -> str:
+    """A name for the kernels' sources as they are."""
+    package = Path(__file__).parents[2]
+    stamp = hashlib.blake2b(digest_size=6)
+    for path in sorted(package.rglob("*.py")):
+        source = path.read_bytes()
+        if b"njit" in source or b"kernels.compiled" in source:
+            stamp.update(b"%b %d " % (path.relative_to(package).as_posix().encode(), len(source)))
+            stamp.update(source)
+    return stamp.hexdigest()
 
 
 def warm() -> None:
