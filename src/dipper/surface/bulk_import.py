@@ -24,11 +24,13 @@ from dipper.surface.beside import Beside, Progress
 from dipper.surface.importing import Imported, Judging, judged
 from dipper.surface.log_index import LogIndex, known_duplicates
 from dipper.surface.worker.bulk_process import project_log
+from dipper.surface.worker.lake_process import write_history
 
 APPEND_RECORDS = 50_000
 GATEWAY_RECORDS = 2_000
 BESIDE_RECORDS = 100_000
-"""From so many records on, a second process projects while this one goes on reading."""
+"""From so many records on, two processes beside this one project and fill the lake meanwhile."""
+_PROCESSES = ("dipper.surface.worker.bulk_process", "dipper.surface.worker.lake_process")
 
 
 def by_partition(entries: list[Entry], partitions: int) -> dict[int, list[Entry]]:
@@ -72,7 +74,7 @@ class BulkImport:
                 index.open(self._reader)
         self._judging = Judging(self.served, duplicates, self._erasures())
         self._appended = 0
-        self._beside: Beside | None = None
+        self._beside: list[Beside] = []
 
     def _erasures(self) -> Erasures:
         """Whoever is erased is refused here too: a file does not bring a person back."""
@@ -120,8 +122,8 @@ class BulkImport:
                 total = self._hand_over(
                     partition, judged_here[start : start + GATEWAY_RECORDS], total
                 )
-        if self._beside is None and self._appended >= BESIDE_RECORDS:
-            self._beside = Beside("dipper.surface.worker.bulk_process", self._workspace.folder)
+        if not self._beside and self._appended >= BESIDE_RECORDS:
+            self._beside = [Beside(module, self._workspace.folder) for module in _PROCESSES]
         return total
 
     def _hand_over(self, partition: int, entries: list[Entry], total: Counts) -> Counts:
@@ -136,10 +138,13 @@ class BulkImport:
         """Bring state and lake up to the log; a running worker does it by itself."""
         if not self._is_writer:
             return
-        if self._beside is None:
-            project_log(self._workspace, lambda: True, progress)
+        if self._beside:
+            projecting, filling = self._beside
+            projecting.finish()
+            filling.finish(progress)
         else:
-            self._beside.finish(progress)
+            project_log(self._workspace)
+            write_history(self._workspace, progress=progress)
 
     def close(self) -> None:
         """Release log and state."""
@@ -148,6 +153,6 @@ class BulkImport:
             index.save_landed(self._reader)
         self._reader.close()
         self._to.close()
-        if self._beside is not None:
-            self._beside.close()
+        for process in self._beside:
+            process.close()
         self._workspace.state.close()

@@ -12,26 +12,27 @@ if TYPE_CHECKING:
     from dipper.app.workspace import Workspace
 
 
-def project_log(workspace: Workspace, is_ended: Callable[[], bool], progress: Progress) -> None:
+def project_log(
+    workspace: Workspace,
+    is_ended: Callable[[], bool] = lambda: True,
+    progress: Progress = lambda done: None,
+) -> None:
     """Become the projecting process of a workspace that no worker serves, until the log ends.
 
     Raises Conflict when there is one.
     """
     from dipper.app.keys import read_keys
-    from dipper.app.programs import applied
-    from dipper.app.served import Current, Programs
-    from dipper.surface.worker.bulk import follow, refuse_announcements
+    from dipper.app.served import Programs
+    from dipper.surface.worker.bulk import project_all, refuse_announcements
     from dipper.surface.worker.projector import Projector
 
-    current = applied(workspace)
-    assert current is not None
-    programs = Programs(workspace)
-    served = programs.get(Current(current.program, dict(current.tables)))
     workspace.state.claim()
     with workspace.log.reader() as reader:
         key = read_keys(workspace.keys_file).erasure_key
-        projector = Projector(reader, workspace.state, programs, key, refuse_announcements)
-        follow(workspace, served, projector, reader, is_ended, progress)
+        projector = Projector(
+            reader, workspace.state, Programs(workspace), key, refuse_announcements
+        )
+        project_all(projector, is_ended, progress)
 
 
 def _work(folder: Path, is_ended: Callable[[], bool], progress: Progress) -> dict[str, Any]:

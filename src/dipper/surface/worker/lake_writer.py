@@ -53,22 +53,10 @@ class LakeWriter:
         if self._served is not None and served.current != self._served.current:
             self.commit()
         self._served = served
-        for record in records:
-            if record.offset < self.reached(record.partition):
-                continue
+        new = [record for record in records if record.offset >= self.reached(record.partition)]
+        self._events += events_in(new, skip, self._failed)
+        for record in new:
             self._reached[record.partition] = record.offset + 1
-            position = Position(record.partition, record.offset)
-            if record.erased or position in skip:
-                continue
-            if record.kind == RecordKind.EVENT:
-                try:
-                    event = EVENT_DECODER.decode(record.payload)
-                except msgspec.DecodeError:
-                    continue  # The projection has failed it with its reason.
-                if not event.restates:  # Else the lake has the row, without the erased role.
-                    self._events.append((position, event))
-            elif record.kind == RecordKind.FAILED:
-                self._failed.append((position, FAILED_DECODER.decode(record.payload)))
 
     def is_due(self, now_us: int) -> bool:
         """Whether a commit is due: a second has passed, or much has come together."""
@@ -103,6 +91,29 @@ class LakeWriter:
         self._fresh_commits = 0
         self._failed_table.compact()
         return self._lake.compact()
+
+
+def events_in(
+    records: Sequence[Record],
+    skip: Collection[Position],
+    failed: list[tuple[Position, FailedEvent]],
+) -> list[tuple[Position, Event]]:
+    """The events that have rows in the lake; failed ones go to `failed`."""
+    events = []
+    for record in records:
+        position = Position(record.partition, record.offset)
+        if record.erased or position in skip:
+            continue
+        if record.kind == RecordKind.EVENT:
+            try:
+                event = EVENT_DECODER.decode(record.payload)
+            except msgspec.DecodeError:
+                continue  # The projection has failed it with its reason.
+            if not event.restates:  # Else the lake has the row, without the erased role.
+                events.append((position, event))
+        elif record.kind == RecordKind.FAILED:
+            failed.append((position, FAILED_DECODER.decode(record.payload)))
+    return events
 
 
 class Subjects:

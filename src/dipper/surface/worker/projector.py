@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from dipper.app.served import Current, Programs, Served
-from dipper.engine.ports import LogReader, Position, Record, SubjectState
+from dipper.engine.ports import LogReader, Position, Record, StateReader, SubjectState
 from dipper.engine.record import CONTROL_DECODER, EVENT_DECODER, Control, Event, RecordKind
 from dipper.kit.clock import SECOND_US
 from dipper.kit.errors import Corrupt, DipperError
@@ -143,10 +143,7 @@ class Projector:
         """Quarantine stands behind what it quarantines, so a rebuild must know it beforehand."""
         if any(self.positions.values()):
             with self._state.read() as view:
-                stored = view.get("meta", QUARANTINED)
-            if stored is not None:
-                found = msgspec.msgpack.decode(stored, type=list[tuple[int, int]])
-                self.quarantined = {Position(*pair) for pair in found}
+                self.quarantined = quarantined_in(view)
             return
         for partition in self.positions:
             for record in _records(self._log, partition, 0):
@@ -369,6 +366,13 @@ class Projector:
             changes = changes | {"meta": meta}
         self._state.write(changes, positions)
         self.positions |= positions
+
+
+def quarantined_in(view: StateReader) -> set[Position]:
+    """The records that the state has passed over."""
+    stored = view.get("meta", QUARANTINED)
+    pairs = [] if stored is None else msgspec.msgpack.decode(stored, type=list[tuple[int, int]])
+    return {Position(*pair) for pair in pairs}
 
 
 def _records(log: LogReader, partition: int, start: int) -> Iterator[Record]:
