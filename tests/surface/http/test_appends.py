@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+import numpy as np
 import pytest
 
 from dipper.collect.admission import Admission
 from dipper.collect.duplicates import Duplicates
 from dipper.collect.erasures import Erasures
+from dipper.engine.embedded.index_files import Mark
 from dipper.engine.ports import Entry
 from dipper.engine.record import RecordKind
 from dipper.kit.errors import Unavailable
@@ -150,3 +152,64 @@ def test_a_turn_that_fails_tells_all_who_joined() -> None:
     assert isinstance(cut_off, asyncio.CancelledError)
     assert isinstance(last, Unavailable)
     assert not appends.in_hand.has_any_of(appends.in_hand.taken)
+
+
+def test_what_joins_in_one_turn_is_one_append() -> None:
+    """Each hears of it once it is on disk, and the mark stands behind all of them."""
+    writer = Held()
+    appends = appends_to(writer)
+    heard: list[tuple[int, BaseException | None]] = []
+
+    async def run() -> None:
+        for number in range(3):
+            entries = [ENTRY] * (number + 1)
+            appends.in_hand.take(entries)
+            appends.join(entries, 5, lambda error, number=number: heard.append((number, error)))
+        await handed_over(writer, 1)
+        await asyncio.sleep(0)
+        assert not heard
+        writer.futures[0].set_result(10)
+        await appends.settled(10)
+        assert len(writer.futures) == 1
+
+    asyncio.run(run())
+    assert heard == [(0, None), (1, None), (2, None)]
+    assert appends.mark == Mark(16, 5)
+
+
+def test_all_of_a_turn_fail_together_and_are_forgotten() -> None:
+    """A copy that waits for one of them is not acknowledged, and a resend is no copy of nothing."""
+    writer = Held()
+    appends = appends_to(writer)
+    heard: list[BaseException | None] = []
+    entry = Entry(RecordKind.EVENT, b'{"source":"app","message_id":"m","received_us":1}')
+
+    async def run() -> None:
+        key = np.array([appends.admission.duplicates.fingerprint("app", "m")])
+        one = np.array([1])
+        assert appends.admission.duplicates.check(key, one, one, 1, between_us=(1, 1)) is None
+        appends.join([entry], 5, heard.append)
+        copy = asyncio.create_task(appends.append([], 5, has_duplicates=True))
+        await handed_over(writer, 2)
+        writer.futures[1].set_result(0)
+        writer.futures[0].set_exception(Unavailable("the disk is gone"))
+        with pytest.raises(Unavailable, match="the original of a duplicate"):
+            await copy
+        assert isinstance(heard[0], Unavailable)
+        assert appends.admission.duplicates.check(key, one, one, 1, between_us=(1, 1)) is None
+
+    asyncio.run(run())
+
+
+def test_what_was_received_later_is_an_append_of_its_own() -> None:
+    """A record's time of receipt is the one that its request was judged with."""
+    writer = Held()
+    appends = appends_to(writer)
+
+    async def run() -> None:
+        for received_us in (5, 5, 6):
+            appends.join([ENTRY], received_us, lambda _: None)
+        await handed_over(writer, 2)
+
+    asyncio.run(run())
+    assert len(writer.futures) == 2

@@ -7,12 +7,15 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import uvicorn
 
+from dipper.collect.dialects.reply import Reply
+from dipper.surface.http.body import Bodies
 from dipper.surface.http.connection import HEAD_MAX, data_plane
 
 HEAD_MAX_S = 1.0
@@ -33,7 +36,7 @@ async def slow_answer(scope: Any, receive: Any, send: Any) -> None:
 def port() -> Iterator[int]:
     """A server on loopback."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(data_plane(slow_answer, HEAD_MAX_S))
+    server = uvicorn.Server(data_plane(slow_answer, HEAD_MAX_S, taker=Echo()))
     thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listener]),))
     thread.start()
     yield listener.getsockname()[1]
@@ -129,3 +132,57 @@ def test_a_body_that_goes_on_after_its_answer_is_cut_off_too(client: socket.sock
     client.sendall(b"x" * 2 * HEAD_MAX)
     assert not drip(client, b"x" * 100)
     assert is_closed_silently(client)
+
+
+class Echo:
+    """Takes what is posted to /whole and answers with its size, or breaks where it says so."""
+
+    def __init__(self) -> None:
+        self.bodies = Bodies(HEAD_MAX_S)
+
+    def expect(self, url: bytes, headers: Any) -> Any:
+        return SimpleNamespace(head=SimpleNamespace(origin=b"")) if url == b"/whole" else None
+
+    def take(self, expected: Any, body: bytes, answer: Callable[[Reply], None]) -> Any:
+        if body == b"broken":
+            raise ValueError("a fault of ours")
+        reply = Reply(200, b"%d-ok" % len(body))
+        asyncio.get_running_loop().call_later(0.05, answer, reply)
+        return None
+
+
+def whole(body: bytes) -> bytes:
+    """A request that is taken whole."""
+    return b"POST /whole HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def test_a_request_is_taken_whole_however_its_body_comes(client: socket.socket) -> None:
+    """In one piece or in many, and again on the same connection."""
+    client.sendall(whole(b"x" * 10))
+    assert is_answered(client)
+    client.sendall(whole(b"x" * 200_000))
+    assert is_answered(client)
+    assert drip(client, whole(b"x" * 20), 0.005)
+    assert is_answered(client)
+
+
+def test_pipelined_requests_are_answered_in_order(client: socket.socket) -> None:
+    """The second waits for the first, whoever serves them."""
+    client.sendall(whole(b"x" * 123) + REQUEST)
+    answers = b""
+    while answers.count(b"HTTP/1.1") < 2 or not answers.endswith(b"ok"):
+        answers += client.recv(1_000)
+    assert answers.index(b"123-ok") < answers.rindex(b"HTTP/1.1")
+
+
+def test_a_body_that_stalls_is_cut_off_without_a_reply(client: socket.socket) -> None:
+    """Though its head came in time."""
+    client.sendall(whole(b"x" * 100)[:-1])
+    assert is_closed_silently(client)
+
+
+def test_a_fault_of_ours_is_answered_and_ends_the_connection(client: socket.socket) -> None:
+    """Nobody waits for an answer that will not come."""
+    client.sendall(whole(b"broken"))
+    answer = b"".join(iter(lambda: client.recv(1_000), b""))
+    assert answer.startswith(b"HTTP/1.1 500")
