@@ -19,6 +19,7 @@ $(BIN)/python:
 $(VENV)/installed: requirements.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m dipper.surface.compiling
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed

@@ -81,6 +81,16 @@ def row_bytes(
     return head + mask.to_bytes(8 * words, "little") + values
 
 
+def sealed(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The same numbers in a row, not to be written: what is read from the state cannot be, and a
+    kernel is compiled anew for each kind of array."""
+    row = numbers.reshape(-1)
+    if row.flags.writeable:
+        row = row.view()
+        row.flags.writeable = False
+    return row
+
+
 def arrange(rows: Matrix) -> Matrix:
     """The same set of rows in timeline order, each once."""
     if len(rows) < 2:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from numba import njit
 
 from dipper.fold.bits import DE_BRUIJN, ONE, PLACES, SHIFT
-from dipper.fold.records import MASK, TIME, WORD_BITS, Matrix
+from dipper.fold.records import MASK, TIME, WORD_BITS, Matrix, sealed
 
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -105,7 +105,7 @@ def fold_one(rows: Matrix, now_us: int, table: FoldTable) -> tuple[Numbers, Flag
     values = np.empty((1, table.count), dtype=np.int64)
     nulls = np.empty((1, table.count), dtype=np.bool_)
     _fold_whole(
-        rows.reshape(-1), len(rows), rows.shape[1], now_us, table.words, table.wanted, table.tags,
+        sealed(rows), len(rows), rows.shape[1], now_us, table.words, table.wanted, table.tags,
         table.first, table.order, table.distinct, values, nulls,
     )  # fmt: skip
     return values[0], nulls[0]
@@ -119,7 +119,7 @@ def fold_many(
     Returns arrays of shape (evaluations, tags). Evaluations may share rows.
     """
     width = rows.shape[1]
-    return fold_buffer(rows.reshape(-1), begin * width, end - begin, width, now_us, table)
+    return fold_buffer(rows, begin * width, end - begin, width, now_us, table)
 
 
 def fold_buffer(
@@ -129,13 +129,15 @@ def fold_buffer(
     values = np.empty((len(at), table.count), dtype=np.int64)
     nulls = np.empty((len(at), table.count), dtype=np.bool_)
     _fold_parts(
-        buffer, at, count, width, now_us, table.words, table.wanted, table.tags, table.first,
-        table.order, table.distinct, values, nulls,
+        sealed(buffer), at, count, width, now_us, table.words, table.wanted, table.tags,
+        table.first, table.order, table.distinct, values, nulls,
     )  # fmt: skip
     return values, nulls
 
 
 _WHOLE_LIFE = np.iinfo(np.int64).min
+_START = np.int64(0)
+"""By type: a literal number would be compiled into kernels of its own."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -147,7 +149,7 @@ def _fold_whole(  # type: ignore[no-untyped-def]  # Numba infers
     low = np.empty(tags.shape[0], dtype=np.int64)
     _fold(
         buffer,
-        0,
+        _START,
         count,
         width,
         now_us,
@@ -164,7 +166,7 @@ def _fold_whole(  # type: ignore[no-untyped-def]  # Numba infers
     if distinct.shape[0]:
         seen, stamps = _hash_table(count)
         _count_distinct(
-            buffer, 0, count, width, now_us, words, tags, distinct, seen, stamps, 0,
+            buffer, _START, count, width, now_us, words, tags, distinct, seen, stamps, _START,
             values[0], nulls[0],
         )  # fmt: skip
 

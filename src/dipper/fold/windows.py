@@ -17,7 +17,7 @@ import numpy.typing as npt
 from numba import njit
 
 from dipper.fold.bits import DE_BRUIJN, ONE, PLACES, SHIFT
-from dipper.fold.records import MASK, TIME, WORD_BITS, Matrix
+from dipper.fold.records import MASK, TIME, WORD_BITS, Matrix, sealed
 
 Numbers = npt.NDArray[np.int64]
 
@@ -82,9 +82,7 @@ def changes_of_many(
     moments[starts[s]:starts[s + 1]], and next[s] is the first moment after `until`, or NEVER.
     """
     width = rows.shape[1]
-    return changes_in_buffer(
-        rows.reshape(-1), begin * width, end - begin, width, after_us, until_us, table
-    )
+    return changes_in_buffer(rows, begin * width, end - begin, width, after_us, until_us, table)
 
 
 def changes_in_buffer(
@@ -101,9 +99,8 @@ def changes_in_buffer(
     starts = np.zeros(len(at) + 1, dtype=np.int64)
     following = np.empty(len(at), dtype=np.int64)
     _moments_of_many(
-        buffer, at, count, width, after_us, until_us, table.words, table.wanted, table.first,
-        table.windows,
-        moments, starts, following,
+        sealed(buffer), at, count, width, after_us, until_us, table.words, table.wanted,
+        table.first, table.windows, moments, starts, following,
     )  # fmt: skip
     return starts, moments[: starts[-1]], following
 
@@ -112,7 +109,7 @@ def _between(
     rows: Matrix, after_us: int, until_us: int, table: WatchTable, moments: Numbers
 ) -> tuple[int, int]:
     found: tuple[int, int] = _moments(
-        rows.reshape(-1), 0, len(rows), rows.shape[1], after_us, until_us, table.words,
+        sealed(rows), 0, len(rows), rows.shape[1], after_us, until_us, table.words,
         table.wanted,
         table.first, table.windows, moments, 0,
     )  # fmt: skip
