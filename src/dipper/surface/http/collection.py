@@ -39,6 +39,7 @@ from dipper.surface.http.body import (
 )
 from dipper.surface.http.replies import send_preflight, send_reply
 from dipper.surface.http.socket import Neighbour
+from dipper.surface.http.turn_clock import TurnClock
 
 Scope = Mapping[str, Any]
 Headers = Iterable[tuple[bytes, bytes]]
@@ -123,7 +124,7 @@ class Collection:
         }
         self._whole = {path.encode(): path for path in self._routes}
         self._keys: dict[bytes, str] = {}
-        self._now_us: int | None = None
+        self._moment = TurnClock(clock)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Answer a request of this part; False when it is another part's."""
@@ -234,16 +235,6 @@ class Collection:
             answer(await self._collect(head, receive, send, route))
         except _Refusal as refusal:
             answer(refusal.reply)
-
-    def _moment(self) -> int:
-        """What comes in one turn of the event loop was received at one moment (µs)."""
-        if self._now_us is None:
-            self._now_us = self._clock()
-            asyncio.get_running_loop().call_soon(self._pass)
-        return self._now_us
-
-    def _pass(self) -> None:
-        self._now_us = None
 
     async def _collect(self, head: _Head, receive: Receive, send: Send, route: Route) -> Reply:
         """Read, judge, store, and only then say so."""

@@ -39,6 +39,7 @@ from dipper.surface.http.body import Bodies, Gone, Receive, Send, TooLarge
 from dipper.surface.http.callers import Caller, Callers
 from dipper.surface.http.entropy import Entropy
 from dipper.surface.http.replies import send_preflight, send_reply
+from dipper.surface.http.turn_clock import TurnClock
 from dipper.surface.http.waiting import Projection
 
 Scope = Mapping[str, Any]
@@ -99,7 +100,7 @@ class Deciding:
         self._model = model
         self._bodies = bodies
         self._random = Entropy()
-        self._now_us: int | None = None
+        self._moment = TurnClock(clock)
         self._recent: OrderedDict[str, Event] = OrderedDict()
         self._answered: OrderedDict[str, bytes] = OrderedDict()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -149,16 +150,6 @@ class Deciding:
         except DipperError as error:
             reply = _problem(error)
         answer(reply)
-
-    def _moment(self) -> int:
-        """What comes in one turn of the event loop is decided at one moment (µs)."""
-        if self._now_us is None:
-            self._now_us = self._clock()
-            asyncio.get_running_loop().call_soon(self._pass)
-        return self._now_us
-
-    def _pass(self) -> None:
-        self._now_us = None
 
     async def _route(
         self,
