@@ -70,6 +70,27 @@ def test_plain_events_take_the_lane(lane: Lane, paid: Paid, change: dict[str, An
 
 
 @pytest.mark.parametrize(
+    ("event", "properties"),
+    [
+        ("consent_given", {"purpose": "marketing", "notice_version": "2", "separate": True}),
+        ("consent_withdrawn", {"purpose": "marketing"}),
+        ("product_opened", {"product": "wealth.r2", "account": "A1", "opened_on": "2026-11-24"}),
+        ("assessment_recorded", {"risk_level": 3, "valid_until": "2027-11-24"}),
+    ],
+)
+def test_what_the_core_says_takes_the_lane(
+    plan: Plan, sources: Sources, kernel: Kernel, paid: Paid, event: str, properties: dict[str, Any]
+) -> None:
+    """Reserved events of a source that is believed for them; consents are told apart."""
+    lane = Lane(Rules(plan, sources.by_name["core"]), Duplicates().key_of("core"), kernel)
+    dipper = {"subjects": {"organisation": "org_no:1a", "case": "case_no:7"}}
+    laned = run(lane, paid(event=event, properties=properties, context={"dipper": dipper}))
+    assert laned is not None
+    assert laned.is_complete
+    assert laned.has_consents == event.startswith("consent_")
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"type": "page"},
