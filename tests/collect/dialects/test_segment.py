@@ -133,12 +133,10 @@ def test_the_settings_document_names_the_key(sources: Any) -> None:
 
 def data(path: str) -> Path:
     """A file of the recorded data, or a skip that says why."""
-    folder = os.environ.get("DIPPER_TEST_DATA")
-    if not folder:
-        pytest.skip("DIPPER_TEST_DATA names no folder of recorded data")
-    found = Path(folder) / path
+    beside = Path(__file__).parents[4] / "shared" / "data"
+    found = Path(os.environ.get("DIPPER_TEST_DATA", beside)) / path
     if not found.exists():
-        pytest.skip(f"{found} is not there")
+        pytest.skip(f"{found} is not there (set DIPPER_TEST_DATA)")
     return found
 
 
