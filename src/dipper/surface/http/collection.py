@@ -8,16 +8,13 @@ whether data is lost.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, cast
-from urllib.parse import parse_qs
 
 from dipper.collect.collector import Collected, Collector
-from dipper.collect.dialects import rudderstack, segment
+from dipper.collect.dialects import segment
 from dipper.collect.dialects.reply import Dialect, Reply, Route, Unparseable
 from dipper.collect.plan import Failed
 from dipper.collect.sources import Source
@@ -37,44 +34,31 @@ from dipper.surface.http.body import (
     TooLarge,
     inflate,
 )
+from dipper.surface.http.head import Head, Headers, basic_key, read_head
 from dipper.surface.http.replies import send_preflight, send_reply
+from dipper.surface.http.sdk_settings import NO_KEY, SdkSettings
 from dipper.surface.http.socket import Neighbour
 from dipper.surface.http.turn_clock import TurnClock
 
 Scope = Mapping[str, Any]
-Headers = Iterable[tuple[bytes, bytes]]
 Answer = Callable[[Reply], None]
 Projected = Callable[[Position], Awaitable[object]]
 """Returns when the projection has applied the record at a position."""
 Reinstatement = Callable[[Sequence[str], int], Entry]
 """The record that tells, at a moment in µs, that erased ids (keyed hashes) are accepted again."""
 
-_SETTINGS = re.compile(r"/v1/projects/([^/]+)/settings")
-_SOURCE_CONFIG = ("/sourceConfig", "/sourceConfig/")
 _WRITE_KEY = re.compile(rb'"writeKey"\s*:\s*"([^"\\]{1,200})"')
 _DRAINED_MAX = 20_000_000
 """Above it a refused body is cut off instead of being read to its end."""
 _KEYS_MAX = 1_024
 _SEGMENT = cast(Dialect, segment)
 """What is spoken while nobody knows whose request it is."""
-_NO_KEY = "unknown write key"
-
-
-class _Head(NamedTuple):
-    """The request headers that matter here. `length` is the stated length of the body."""
-
-    length: int | None = None
-    encoding: bytes = b""
-    authorization: bytes = b""
-    origin: bytes = b""
-    requested: bytes = b""
-    is_chunked: bool = False
 
 
 class Expected(NamedTuple):
     """A request of which only the body is missing; the source of its key, if it stands there."""
 
-    head: _Head
+    head: Head
     route: Route
     source: Source | None
     dialect: Dialect
@@ -112,7 +96,7 @@ class Collection:
         self.collector = collector
         self.is_ready = True
         self._appends = appends
-        self._dialects = dialects
+        self._settings = SdkSettings(lambda: collector.sources, dialects)
         self._clock = clock
         self._projected = projected
         self._reinstatement = reinstatement
@@ -134,7 +118,7 @@ class Collection:
         if path in self._routes:
             await self._handle(scope, receive, send, self._routes[path])
             return True
-        return await self._handle_settings(scope, send)
+        return await self._settings.handle(scope, send)
 
     async def close(self) -> None:
         """Stop watching bodies and leave the neighbours."""
@@ -143,7 +127,7 @@ class Collection:
             await neighbour.close()
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
-        head = _read_head(scope["headers"])
+        head = read_head(scope["headers"])
         if scope["method"] == "OPTIONS":
             await send_preflight(send, head.origin, head.requested)
             return
@@ -166,7 +150,7 @@ class Collection:
         path = self._whole.get(url)
         if path is None or not self.is_ready:
             return None
-        head = _read_head(headers)
+        head = read_head(headers)
         if head.length is None or head.encoding or head.is_chunked:
             return None
         try:
@@ -222,7 +206,7 @@ class Collection:
         else:
             answer(dialect.SUCCESS)
 
-    async def _answer_body(self, head: _Head, route: Route, body: bytes, answer: Answer) -> None:
+    async def _answer_body(self, head: Head, route: Route, body: bytes, answer: Answer) -> None:
         """Answer as `handle` would."""
 
         async def receive() -> Message:
@@ -236,7 +220,7 @@ class Collection:
         except _Refusal as refusal:
             answer(refusal.reply)
 
-    async def _collect(self, head: _Head, receive: Receive, send: Send, route: Route) -> Reply:
+    async def _collect(self, head: Head, receive: Receive, send: Send, route: Route) -> Reply:
         """Read, judge, store, and only then say so."""
         source = self._source_of_header(head.authorization)
         dialect = self.collector.dialect_of(source) if source else _SEGMENT
@@ -261,7 +245,7 @@ class Collection:
         request = dialect.read(body, route)
         source = self.collector.sources.by_key(request.write_key or "")
         if source is None:
-            raise _Refusal(dialect.refuse(401, "unauthenticated", _NO_KEY))
+            raise _Refusal(dialect.refuse(401, "unauthenticated", NO_KEY))
         dialect = self.collector.dialect_of(source)
         return dialect, self.collector.collect(source, request.batch, received_us)
 
@@ -271,17 +255,17 @@ class Collection:
             return None
         key = self._keys.get(authorization)
         if key is None:
-            key = _basic_key(authorization)
+            key = basic_key(authorization)
             if len(self._keys) >= _KEYS_MAX:
                 self._keys.clear()
             self._keys[authorization] = key
         source = self.collector.sources.by_key(key)
         if source is None:
-            raise _Refusal(_SEGMENT.refuse(401, "unauthenticated", _NO_KEY))
+            raise _Refusal(_SEGMENT.refuse(401, "unauthenticated", NO_KEY))
         return source
 
     async def _read_body(
-        self, head: _Head, receive: Receive, send: Send, dialect: Dialect, source: Source | None
+        self, head: Head, receive: Receive, send: Send, dialect: Dialect, source: Source | None
     ) -> bytes:
         limit = dialect.BODY_MAX
         body = b""
@@ -299,7 +283,7 @@ class Collection:
             raise _Refusal(refused, closes=closes) from None
         except BadEncoding as error:
             if source is None:
-                raise _Refusal(dialect.refuse(401, "unauthenticated", _NO_KEY)) from None
+                raise _Refusal(dialect.refuse(401, "unauthenticated", NO_KEY)) from None
             failure = Failed("unreadable_request", str(error))
             await self._keep(source, body, failure, self._clock(), is_text=False)
             raise _Refusal(dialect.refuse(400, "bad_request", str(error))) from None
@@ -313,7 +297,7 @@ class Collection:
             found = _WRITE_KEY.search(body)
             source = self.collector.sources.by_key(found[1].decode()) if found else None
             if source is None:
-                raise _Refusal(_SEGMENT.refuse(401, "unauthenticated", _NO_KEY))
+                raise _Refusal(_SEGMENT.refuse(401, "unauthenticated", NO_KEY))
         await self._keep(source, body, Failed("unreadable_request", reason), received_us)
 
     async def _keep(
@@ -397,57 +381,6 @@ class Collection:
             raise Unavailable(f"the gateway of partition {home} is not known")
         found = await neighbour.hand_over(entries, received_us)
         return [Position(home, found.first + found.count - 1)] if found.count else []
-
-    async def _handle_settings(self, scope: Scope, send: Send) -> bool:
-        """The documents that browser SDKs fetch before they send anything."""
-        path = scope["path"]
-        found = _SETTINGS.fullmatch(path)
-        if not found and path not in _SOURCE_CONFIG:
-            return False
-        head = _read_head(scope["headers"])
-        if scope["method"] == "OPTIONS":
-            await send_preflight(send, head.origin, head.requested)
-            return True
-        dialect: Dialect = self._dialects[segment.NAME if found else rudderstack.NAME]
-        key = found[1] if found else _key_of_config(head, scope["query_string"])
-        source = self.collector.sources.by_key(key)
-        if source is None:
-            reply = dialect.refuse(401, "unauthenticated", _NO_KEY)
-        else:
-            reply = Reply(200, dialect.settings(source, key))
-        await send_reply(send, reply, head.origin)
-        return True
-
-
-def _read_head(headers: Headers) -> _Head:
-    found = dict(headers)
-    get = found.get
-    length, encoding = get(b"content-length", b""), get(b"content-encoding", b"")
-    return _Head(
-        int(length) if length.isdigit() else None,
-        encoding.strip().lower() if encoding else b"",
-        get(b"authorization", b""),
-        get(b"origin", b""),
-        get(b"access-control-request-headers", b""),
-        b"transfer-encoding" in found,
-    )
-
-
-def _basic_key(authorization: bytes) -> str:
-    """The write key of a Basic header (`key:`), empty when there is none."""
-    scheme, _, rest = authorization.partition(b" ")
-    if scheme.lower() != b"basic":
-        return ""
-    try:
-        return base64.b64decode(rest, validate=True).decode().partition(":")[0]
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
-
-
-def _key_of_config(head: _Head, query: bytes) -> str:
-    if head.authorization:
-        return _basic_key(head.authorization)
-    return parse_qs(query.decode("latin-1")).get("writeKey", [""])[0]
 
 
 def _unavailable(dialect: Dialect, message: str) -> _Refusal:

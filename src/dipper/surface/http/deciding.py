@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -38,6 +38,7 @@ from dipper.surface.http.appends import Appends
 from dipper.surface.http.body import Bodies, Gone, Receive, Send, TooLarge
 from dipper.surface.http.callers import Caller, Callers
 from dipper.surface.http.entropy import Entropy
+from dipper.surface.http.head import Head, Headers, read_head
 from dipper.surface.http.replies import send_preflight, send_reply
 from dipper.surface.http.turn_clock import TurnClock
 from dipper.surface.http.waiting import Projection
@@ -49,12 +50,6 @@ _DECIDE_URL = DECIDE.encode()
 REMEMBERED = 20_000
 _ENCODER = msgspec.json.Encoder()
 _POSITION = msgspec.msgpack.Decoder(tuple[int, int, bytes])
-
-
-class Head(NamedTuple):
-    """What a reply needs of the head of its request."""
-
-    origin: bytes
 
 
 class Asked(NamedTuple):
@@ -113,35 +108,32 @@ class Deciding:
         path: str = scope["path"]
         if path not in (DECIDE, OUTCOMES) and not path.startswith(DECISIONS):
             return False
-        headers = dict(scope["headers"])
-        origin = headers.get(b"origin", b"")
+        head = read_head(scope["headers"])
         if scope["method"] == "OPTIONS":
-            requested = headers.get(b"access-control-request-headers", b"")
-            await send_preflight(send, origin, requested)
+            await send_preflight(send, head.origin, head.requested)
             return True
         try:
-            reply = await self._route(path, scope["method"], headers, receive, send)
+            reply = await self._route(path, scope["method"], head, receive, send)
         except DipperError as error:
             reply = _problem(error)
         except Gone:
             return True
-        await send_reply(send, reply, origin)
+        await send_reply(send, reply, head.origin)
         return True
 
-    def expect(self, url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Asked | None:
+    def expect(self, url: bytes, headers: Headers) -> Asked | None:
         """What a POST of which the head is read may become: a request to decide whose body is taken
         whole by `take`; None for any that `handle` answers, which can tell more."""
         if url != _DECIDE_URL:
             return None
-        found = dict(headers)
-        length = found.get(b"content-length", b"")
-        if not length.isdigit() or int(length) > DECIDE_BODY_MAX or b"transfer-encoding" in found:
+        head = read_head(headers)
+        if head.length is None or head.length > DECIDE_BODY_MAX or head.is_chunked:
             return None
         try:
-            who = self._callers.of(found.get(b"authorization", b""), self._clock())
+            who = self._callers.of(head.authorization, self._clock())
         except DipperError:
             return None
-        return Asked(Head(found.get(b"origin", b"")), who)
+        return Asked(head, who)
 
     async def take(self, asked: Asked, body: bytes, answer: Callable[[Reply], None]) -> None:
         """Decide, and call `answer` once the trace is on disk."""
@@ -155,20 +147,18 @@ class Deciding:
         self,
         path: str,
         method: str,
-        headers: Mapping[bytes, bytes],
+        head: Head,
         receive: Receive,
         send: Send,
     ) -> Reply:
         now_us = self._clock()
-        who = self._callers.of(headers.get(b"authorization", b""), now_us)
+        who = self._callers.of(head.authorization, now_us)
         if path.startswith(DECISIONS):
             return self._trace(path.removeprefix(DECISIONS), who)
         if method != "POST":
             raise BadInput(f"expected POST, got {method}.", where=path)
-        length = headers.get(b"content-length", b"")
-        stated = int(length) if length.isdigit() else None
         try:
-            body = await self._bodies.read(receive, send, stated, DECIDE_BODY_MAX)
+            body = await self._bodies.read(receive, send, head.length, DECIDE_BODY_MAX)
         except TooLarge as error:
             raise errors.TooLarge(
                 f"expected a body of at most {DECIDE_BODY_MAX:,} bytes, got {error.size:,}.",

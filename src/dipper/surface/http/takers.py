@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from dipper.collect.dialects.reply import Reply
 from dipper.surface.http.collection import Collection, Expected
 from dipper.surface.http.deciding import Asked, Deciding
+from dipper.surface.http.head import Headers
 
 
 class Takers:
@@ -18,7 +19,7 @@ class Takers:
         self._collection = collection
         self.bodies = collection.bodies
 
-    def expect(self, url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Asked | Expected | None:
+    def expect(self, url: bytes, headers: Headers) -> Asked | Expected | None:
         """What a POST with this head may become."""
         return self._deciding.expect(url, headers) or self._collection.expect(url, headers)
 
